@@ -1,0 +1,1 @@
+"""Click commands, one module each: flags become frozen options, options go to ``run``."""
