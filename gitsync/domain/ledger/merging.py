@@ -1,0 +1,70 @@
+"""Merging commits of a ledger: best common bases first, folded into one where there are several."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitsync.domain.errors import GitsyncError, RefusedError
+from gitsync.domain.ledger.history import shared_bases
+from gitsync.domain.merge.files import VERSIONS, FileConflict
+from gitsync.domain.merge.trees import TreeMerge, merge_trees
+
+if TYPE_CHECKING:
+    from gitsync.domain.objects import Oid
+    from gitsync.domain.ports import Facts, Positions
+    from gitsync.domain.schema import Schema
+
+MAX_BASES = 8
+MAX_DEPTH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Merging:
+    """The merge of one numbered version under one schema (which says where ids stand)."""
+
+    facts: Facts
+    positions: Positions
+    schema: Schema
+    version: int
+
+    def merge(self, bases: tuple[Oid, ...], ours: Oid, theirs: Oid) -> TreeMerge:
+        """Merge two trees over the given base commits.
+
+        Raises RefusedError ``merge.criss-cross`` when the bases do not merge among themselves.
+        """
+        return self.three_way(self.virtual_base(bases), ours, theirs)
+
+    def virtual_base(self, bases: tuple[Oid, ...], depth: int = 0) -> Oid:
+        """One tree to merge over: several best bases are merged among themselves, in id order."""
+        if not bases or len(bases) > MAX_BASES or depth > MAX_DEPTH:
+            raise _criss_cross("the histories criss-cross too often to merge")
+        tree = self.facts.commit(bases[0]).tree
+        for place, other in enumerate(bases[1:], start=1):
+            below = shared_bases(self.facts, self.positions, bases[:place], other)
+            base = self.virtual_base(below, depth + 1)
+            folded = self.three_way(base, tree, self.facts.commit(other).tree)
+            if folded.tree is None:
+                raise _criss_cross("the proposal has several bases that conflict among themselves")
+            tree = folded.tree
+        return tree
+
+    def three_way(self, base: Oid, ours: Oid, theirs: Oid) -> TreeMerge:
+        """Merge two trees over one base tree."""
+        return merge_trees(self.facts, base, ours, theirs, content=self._content, id_of=self._id_of)
+
+    def _content(self, was: bytes, mine: bytes, other: bytes) -> bytes | FileConflict:
+        return VERSIONS[self.version](was, mine, other, self.facts.head_problem)
+
+    def _id_of(self, blob: Oid) -> str | None:
+        try:
+            head = self.facts.head(blob, self.schema)
+        except GitsyncError:
+            return None  # a file that does not parse has no identity to follow
+        return head.id if head is not None else None
+
+
+def _criss_cross(why: str) -> RefusedError:
+    return RefusedError(
+        "merge.criss-cross", why, hint="rebase the proposal onto common: git rebase common"
+    )

@@ -1,0 +1,78 @@
+"""The ledger at one position, and the answers that a proposal can get."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gitsync.domain.names import ProposalName
+    from gitsync.domain.objects import Oid
+    from gitsync.domain.ports import Settings
+    from gitsync.domain.records import Endorsement
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """``<space>@<number>``: everything that the next decision rests on.
+
+    ``seconds`` is the snapshot's committer date; ``ledger`` the anchor, the id of ``common@1``.
+    """
+
+    space: str
+    ledger: Oid
+    number: int
+    commit: Oid
+    tree: Oid
+    seconds: int
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A proposal as found: its name and tip, and the approvals offered for it (person, commit)."""
+
+    name: ProposalName
+    tip: Oid
+    approvals: tuple[Oid, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """The proposal may land: the merged tree, what counted, and the side commits in order."""
+
+    tree: Oid
+    merge: int
+    approvals: tuple[Endorsement, ...]
+    leases: tuple[int, ...]
+    brings: tuple[Oid, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The answer is no until the proposal changes. ``mend`` lists commands."""
+
+    rule: str
+    why: str
+    mend: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """No answer yet: something else has to happen first."""
+
+    rule: str
+    why: str
+    mend: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Subsumed:
+    """The change is in the ledger already, since ``number``."""
+
+    number: int
+    rule: str
+    why: str
+
+
+Decision = Landing | Refusal | Waiting | Subsumed

@@ -1,0 +1,1 @@
+"""The deterministic three-way merge that every snapshot is replayed with."""

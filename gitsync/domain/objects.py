@@ -1,0 +1,63 @@
+"""Git's objects as values.
+
+Object ids are 40 lower-case hex digits everywhere except inside a ``Tree``, where they stay the
+20 raw bytes that git stores: trees are the hot path of every merge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NewType
+
+Oid = NewType("Oid", str)
+
+# Modes that a ledger may hold. Everything else (executables, symlinks, submodules) is refused on arrival.
+MODE_FILE = b"100644"
+MODE_TREE = b"40000"
+
+# name -> (mode as git writes it, raw 20-byte id); in git's own order.
+Entry = tuple[bytes, bytes]
+Tree = dict[bytes, Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """An author, committer or tagger line: ``name <email> seconds offset``.
+
+    ``name`` and ``email`` are raw bytes as git stores them; ``seconds`` since the epoch;
+    ``offset`` is the literal zone, for example ``b"+0100"``.
+    """
+
+    name: bytes
+    email: bytes
+    seconds: int
+    offset: bytes = b"+0000"
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit object without loss: encoding it again gives the same bytes.
+
+    ``extra`` holds the headers that git itself may add (``encoding``, ``mergetag``), in order.
+    ``signature`` is the armoured SSHSIG without a trailing newline, or None.
+    """
+
+    tree: Oid
+    parents: tuple[Oid, ...]
+    author: Signature
+    committer: Signature
+    message: bytes
+    signature: bytes | None = None
+    extra: tuple[tuple[bytes, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """An annotated tag. ``signature`` is the armoured SSHSIG that git appends to the message."""
+
+    target: Oid
+    target_kind: str
+    name: bytes
+    tagger: Signature
+    message: bytes
+    signature: bytes | None = None

@@ -1,0 +1,284 @@
+"""The policy of a space: who may do what, and within which bounds.
+
+A policy governs the snapshot after the one that holds it; the change itself never counts. Which
+people have signed is decided elsewhere: here a set of changes becomes a set of requirements.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from gitsync.domain.errors import FormatError, UsageError, Where
+from gitsync.domain.globs import compile_glob
+from gitsync.domain.names import check_domain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from gitsync.domain.artifact import ArtifactChange, ArtifactHead
+
+Transition = tuple[str | None, str | None]
+
+ROOT = "root"
+WITNESS = "witness"
+
+MIB = 1024 * 1024
+DAY = 24 * 3600
+
+# What forges and git itself run or obey when they find it in a tree.
+CI_PATHS = (
+    ".github/workflows/**",
+    ".github/actions/**",
+    ".gitlab-ci.yml",
+    ".forgejo/**",
+    ".gitea/**",
+    ".circleci/**",
+    "azure-pipelines.yml",
+    "Jenkinsfile",
+    ".woodpecker/**",
+    ".woodpecker.yml",
+    ".woodpecker.yaml",
+    ".drone.yml",
+    ".travis.yml",
+    ".buildkite/**",
+    "bitbucket-pipelines.yml",
+    ".husky/**",
+    ".pre-commit-config.yaml",
+    "**/.gitattributes",
+    "**/.gitmodules",
+    "**/.lfsconfig",
+)
+
+_ROLE = re.compile(r"[a-z][a-z0-9-]{0,39}")
+_RULE = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def _refuse(code: str, message: str, place: str, hint: str | None = None) -> FormatError:
+    return FormatError(code, message, hint=hint, where=Where(field=place))
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """Some people, and how many of them must agree.
+
+    Raises FormatError ``policy.role``, ``policy.person``, ``policy.people`` or
+    ``policy.threshold``.
+    """
+
+    name: str
+    people: frozenset[str]
+    threshold: int = 1
+
+    def __post_init__(self) -> None:
+        place = f"roles.{self.name[:40]}"
+        if not _ROLE.fullmatch(self.name):
+            raise _refuse("policy.role", f"{self.name[:40]!r} cannot name a role", "roles")
+        if not self.people:
+            raise _refuse("policy.people", f"the role {self.name} has no people", f"{place}.people")
+        for person in sorted(self.people):
+            _check_person(person, f"{place}.people")
+        if not 1 <= self.threshold <= len(self.people):
+            raise _refuse(
+                "policy.threshold",
+                f"the role {self.name} asks for {self.threshold} of {len(self.people)} people",
+                f"{place}.threshold",
+                f"a threshold is a number from 1 to {len(self.people)}",
+            )
+
+
+def _check_person(person: str, place: str) -> None:
+    try:
+        check_domain(person)
+    except UsageError:
+        pass
+    else:
+        if "." not in person:
+            return
+    raise _refuse(
+        "policy.person",
+        f"{person[:60]!r} does not name a person",
+        place,
+        "name people, not their clones: alice, not alice.desk",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Changes that match all the given criteria need ``role``.
+
+    ``paths`` and ``types`` are not criteria when empty, ``transition`` is not when None; in a
+    transition None stands for any state. Raises FormatError ``policy.rule``,
+    ``policy.empty-rule`` or ``glob.malformed``.
+    """
+
+    name: str
+    role: str
+    paths: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    transition: Transition | None = None
+    proposer_counts: bool = False
+
+    def __post_init__(self) -> None:
+        if not _RULE.fullmatch(self.name):
+            raise _refuse("policy.rule", f"{self.name[:60]!r} cannot name a rule", "rules")
+        if not self.paths and not self.types and self.transition is None:
+            raise _refuse(
+                "policy.empty-rule",
+                f"the rule {self.name} says nothing about what it is for",
+                f"rules.{self.name}",
+                "give it paths, types or a transition",
+            )
+        for pattern in self.paths:
+            compile_glob(pattern)
+
+    def matches(self, change: ArtifactChange) -> bool:
+        """Whether all criteria hold for the change, before or after it."""
+        if self.paths and not any(
+            compile_glob(pattern).matches(path) for pattern in self.paths for path in change.paths
+        ):
+            return False
+        heads = (change.before, change.after)
+        if self.types and not any(head and head.type in self.types for head in heads):
+            return False
+        return self.transition is None or moves(self.transition, change.before, change.after)
+
+
+def moves(transition: Transition, before: ArtifactHead | None, after: ArtifactHead | None) -> bool:
+    """Whether a change of heads is the transition ``(from, to)``.
+
+    It is when the status changes from ``from`` to ``to``, None standing for any. Two named equal
+    states stand for any edit of an artifact that stays in that state. An artifact that appears,
+    or had no status, may have come from anywhere: every ``from`` matches it, so that creating it
+    in its final state evades no rule. One that vanishes, or loses its status, has gone nowhere in
+    particular: only ``to`` = None matches it.
+    """
+    old = before.status if before else None
+    new = after.status if after else None
+    source, target = transition
+    if old == new:
+        return old is not None and source == target == old
+    if new is None:
+        return target is None and source in {None, old}
+    return target in {None, new} and (source is None or old is None or source == old)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one proposal and of time: sizes in bytes, times in seconds."""
+
+    file_bytes: int = MIB
+    proposal_bytes: int = 8 * MIB
+    proposal_files: int = 500
+    proposal_commits: int = 1000
+    lease_seconds: int = 7 * DAY
+    skew_seconds: int = 600
+    retention_seconds: int = 90 * DAY
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if not 0 < value < 2**53:
+                raise _refuse("policy.limit", f"{value} is not a limit", f"limits.{name}")
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """``role``'s threshold must agree to the changes at ``paths``, says ``rule``."""
+
+    rule: str
+    role: str
+    proposer_counts: bool
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One version of a space's policy (design: files in the space's own tree).
+
+    ``version`` rises by one per change. ``home`` is a remote's URL or ``.``. ``merge`` is the
+    version of the merge. ``deny`` adds to ``CI_PATHS``, which cannot be allowed. Raises
+    FormatError ``policy.*`` where the parts do not make a policy.
+    """
+
+    version: int
+    space: str
+    home: str
+    merge: int
+    roles: Mapping[str, Role]
+    rules: tuple[Rule, ...] = ()
+    deny: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if self.version < 1:
+            raise _refuse("policy.version", "a policy's version is 1 or more", "version")
+        if self.merge < 1:
+            raise _refuse("policy.merge", "a merge version is 1 or more", "merge")
+        try:
+            check_domain(self.space)
+        except UsageError as error:
+            raise _refuse("policy.space", error.message, "space", error.hint) from None
+        if not self.home or len(self.home) > 2000 or _UNSEEN.search(self.home):
+            raise _refuse("policy.home", "the home is a remote's URL or .", "home")
+        self._check_roles()
+        for pattern in self.deny:
+            compile_glob(pattern)
+
+    def _check_roles(self) -> None:
+        for name, role in self.roles.items():
+            if name != role.name:
+                raise _refuse("policy.role", f"the role {role.name} goes by {name!r}", "roles")
+        for name in (ROOT, WITNESS):
+            if name not in self.roles:
+                raise _refuse("policy.role-missing", f"the role {name} is missing", "roles",
+                              f"add for example: {name}: {{people: [alice]}}")  # fmt: skip
+        seen: set[str] = set()
+        for index, rule in enumerate(self.rules):
+            place = f"rules[{index}]"
+            if rule.role not in self.roles:
+                raise _refuse(
+                    "policy.unknown-role",
+                    f"the rule {rule.name} asks for the unknown role {rule.role[:40]!r}",
+                    f"{place}.role",
+                    f"known roles: {', '.join(sorted(self.roles))}",
+                )
+            if rule.name in seen:
+                raise _refuse("policy.duplicate-rule", f"two rules are named {rule.name}",
+                              f"{place}.name")  # fmt: skip
+            seen.add(rule.name)
+
+    @property
+    def witnesses(self) -> frozenset[str]:
+        """The people whose signatures number snapshots."""
+        return self.roles[WITNESS].people
+
+    def requirements(self, changes: Iterable[ArtifactChange]) -> tuple[Requirement, ...]:
+        """What the changes need: one requirement for each rule that matches any of them."""
+        changes = tuple(changes)
+        found = []
+        for rule in self.rules:
+            paths = tuple(change.path for change in changes if rule.matches(change))
+            if paths:
+                found.append(Requirement(rule.name, rule.role, rule.proposer_counts, paths))
+        return tuple(found)
+
+    def denied(self, path: str) -> str | None:
+        """The pattern that forbids ``path`` to everyone, None if there is none.
+
+        Upper and lower case are one here: file systems exist that open ``.GitHub/Workflows``.
+        """
+        folded = _fold(path)
+        for pattern in (*CI_PATHS, *self.deny):
+            if compile_glob(_fold(pattern)).matches(folded):
+                return pattern
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _fold(text: str) -> str:
+    return unicodedata.normalize("NFC", text).casefold()

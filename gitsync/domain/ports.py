@@ -1,0 +1,87 @@
+"""What the rules need to be told. Storage implements it on git, tests in memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from gitsync.domain.artifact import ArtifactHead
+    from gitsync.domain.objects import Commit, Oid, Tree
+    from gitsync.domain.policy import Policy
+    from gitsync.domain.records import CommitRecord
+    from gitsync.domain.roster import PublicKey, Roster
+    from gitsync.domain.schema import Schema
+
+
+class Settings(Protocol):
+    """The files below ``.gitsync/`` of one tree, decoded."""
+
+    @property
+    def policy(self) -> Policy:
+        """Who may do what."""
+
+    @property
+    def schema(self) -> Schema:
+        """The artifact types and their states."""
+
+    @property
+    def roster(self) -> Roster:
+        """Whose keys count."""
+
+
+class Objects(Protocol):
+    """Git's object store by content. A missing object raises VerificationError ``object.missing``."""
+
+    def commit(self, oid: Oid) -> Commit:
+        """The commit ``oid``; FormatError when it is not in git's own form."""
+
+    def tree(self, oid: Oid) -> Tree:
+        """The folder listing ``oid``. Callers do not change it."""
+
+    def blob(self, oid: Oid) -> bytes:
+        """A file's content."""
+
+    def blob_size(self, oid: Oid) -> int:
+        """A file's size in bytes, without reading it."""
+
+    def put_tree(self, tree: Tree, like: Oid | None = None) -> Oid:
+        """Store a folder listing; ``like`` names a similar one, for compact storage."""
+
+    def put_blob(self, data: bytes) -> Oid:
+        """Store a file's content."""
+
+
+class Facts(Objects, Protocol):
+    """Objects together with what their bytes mean."""
+
+    def record(self, oid: Oid) -> CommitRecord:
+        """What a commit's trailers claim."""
+
+    def signer(self, oid: Oid) -> PublicKey:
+        """The key whose valid signature a commit carries.
+
+        Raises VerificationError ``signature.missing`` or ``signature.bad``, or FormatError.
+        """
+
+    def settings(self, tree: Oid) -> Settings:
+        """The settings in a root tree. Raises FormatError or RefusedError when unreadable."""
+
+    def head(self, blob: Oid, schema: Schema) -> ArtifactHead | None:
+        """A file's identity and state; None for a file without front matter."""
+
+    def head_problem(self, raw: bytes) -> str | None:
+        """Why a file's front matter cannot be read, or None."""
+
+
+class Positions(Protocol):
+    """When each commit became part of the ledger: what replaces walks through history."""
+
+    def get(self, oid: Oid) -> tuple[int, int] | None:
+        """(entry, floor) of a commit in the ledger, or None.
+
+        ``entry`` is the first snapshot that reaches the commit; ``floor`` is the last snapshot
+        that the commit itself reaches. A snapshot N is (N, N).
+        """
+
+    def snapshot(self, number: int) -> Oid:
+        """The commit of snapshot ``number``."""
