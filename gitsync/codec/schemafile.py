@@ -1,0 +1,137 @@
+"""``.gitsync/schema.yaml``: the artifact types of a space as bytes, and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gitsync.codec.frontmatter_head import head, head_of
+from gitsync.codec.policyfile import parse_arrow
+from gitsync.codec.yamltext_typed import Reader, load_present
+from gitsync.domain.schema import ArtifactType, Move, Schema
+
+if TYPE_CHECKING:
+    from gitsync.codec.yamltext import Path
+    from gitsync.codec.yamltext_shapes import TypeShape
+
+__all__ = ["FILE", "compose", "head", "head_of", "parse"]
+
+FILE = ".gitsync/schema.yaml"
+
+
+def parse(data: bytes | None, file: str = FILE) -> Schema:
+    """The schema in ``data``; None stands for a missing file.
+
+    A transition may have ``*`` on either side: every other state, where no line names the pair.
+    Raises FormatError ``schema.*`` (``empty``, ``unknown-field``, ``malformed``,
+    ``unknown-state`` and others), ``glob.malformed`` or ``yaml.*``, with file, line and field.
+    """
+    from gitsync.codec import yamltext_shapes as shapes
+
+    reader = load_present(data, file, "schema")
+    raw = reader.typed(reader.loaded.value, shapes.SchemaShape, ())
+    types = {name: _type(reader, name, value) for name, value in raw.types.items()}
+    return reader.make(
+        lambda: Schema(
+            version=raw.version,
+            id_field=raw.id,
+            type_field=raw.type,
+            status_field=raw.status,
+            title_field=raw.title,
+            types=types,
+            merge=raw.merge,
+            order=tuple(raw.order),
+        ),
+        (),
+    )
+
+
+def _type(reader: Reader, name: str, value: object) -> ArtifactType:
+    from gitsync.codec import yamltext_shapes as shapes
+
+    path = ("types", name)
+    raw = reader.typed(value, shapes.TypeShape, path)
+    initial = raw.initial or (raw.states[0] if raw.states else None)
+    moves = _moves(reader, raw, (*path, "transitions"))
+    return reader.make(
+        lambda: ArtifactType(
+            name=name,
+            prefix=raw.prefix,
+            folder=raw.folder,
+            paths=tuple(raw.paths),
+            states=tuple(raw.states),
+            initial=initial,
+            transitions=moves,
+            required=tuple(raw.required),
+            links=tuple(raw.links),
+        ),
+        path,
+    )
+
+
+def _moves(reader: Reader, raw: TypeShape, path: Path) -> tuple[Move, ...]:
+    exact: list[Move] = []
+    wild: dict[tuple[str, str], Move] = {}
+    for index, value in enumerate(raw.transitions):
+        move = _move(reader, value, (*path, index))
+        if "*" not in {move.before, move.after}:
+            exact.append(move)
+            continue
+        for state in (move.before, move.after):
+            if state not in {"*", *raw.states}:
+                problem = f"{state[:60]!r} is not a state"
+                raise reader.error("schema.unknown-state", problem, (*path, index),
+                                   f"states: {', '.join(raw.states) or 'none'}")  # fmt: skip
+        for before in raw.states if move.before == "*" else [move.before]:
+            for after in raw.states if move.after == "*" else [move.after]:
+                if before != after:
+                    each = Move(before, after, move.role, move.proposer_counts)
+                    wild.setdefault((before, after), each)
+    named = {(move.before, move.after) for move in exact}
+    return (*exact, *(move for pair, move in wild.items() if pair not in named))
+
+
+def _move(reader: Reader, value: object, path: Path) -> Move:
+    from gitsync.codec import yamltext_shapes as shapes
+
+    raw = (
+        shapes.MoveShape(value)
+        if isinstance(value, str)
+        else reader.typed(value, shapes.MoveShape, path)
+    )
+    before, after = reader.make(lambda: parse_arrow(raw.change), path)
+    return Move(before, after, raw.role, raw.proposer_counts)
+
+
+def compose(schema: Schema) -> bytes:
+    """A schema file without comments: ``parse(compose(schema)) == schema``."""
+    fields: dict[str, object] = {"version": schema.version, "id": schema.id_field}
+    if schema.type_field is not None:
+        fields["type"] = schema.type_field
+    fields |= {"status": schema.status_field, "title": schema.title_field}
+    fields["types"] = {kind.name: _type_fields(kind) for kind in schema.types.values()}
+    fields |= {"merge": dict(schema.merge), "order": list(schema.order)}
+    from gitsync.codec.yamltext import dump
+
+    return dump(fields)
+
+
+def _type_fields(kind: ArtifactType) -> dict[str, object]:
+    fields: dict[str, object] = {
+        "prefix": kind.prefix,
+        "folder": kind.folder,
+        "paths": list(kind.paths),
+        "states": list(kind.states),
+        "transitions": [_move_fields(move) for move in kind.transitions],
+        "required": list(kind.required),
+        "links": list(kind.links),
+    }
+    if kind.initial is not None:
+        fields["initial"] = kind.initial
+    return fields
+
+
+def _move_fields(move: Move) -> dict[str, object]:
+    fields: dict[str, object] = {"change": str(move), "proposer-counts": move.proposer_counts}
+    if move.role is not None:
+        fields["role"] = move.role
+    return fields

@@ -1,0 +1,227 @@
+"""Artifacts as people handle them: make one, find one by a prefix of its id, list them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitsync.codec import frontmatter
+from gitsync.codec.schemafile import head as read_head
+from gitsync.domain.artifact import ID_RANDOM_BYTES, ArtifactHead, new_id, new_path, resolve
+from gitsync.domain.errors import FormatError, GitsyncError, RefusedError, UsageError, Where
+from gitsync.domain.merge.trees import entry_at
+from gitsync.domain.names import parse_position
+from gitsync.domain.objects import MODE_FILE, MODE_TREE, Oid
+from gitsync.storage.durable import write_new
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from gitsync.domain.schema import ArtifactType, Schema
+    from gitsync.services.workspace import Workspace
+    from gitsync.storage.facts import StoreFacts
+
+MAX_ARTIFACT_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """One artifact: where it lies and what its front matter says. ``problem`` is set, and the
+    head empty, when the front matter cannot be read."""
+
+    path: str
+    head: ArtifactHead
+    raw: bytes
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A new artifact on disk, in nothing else yet."""
+
+    id: str
+    path: str
+
+
+def _is_markdown(name: str) -> bool:
+    return name.endswith((".md", ".markdown"))
+
+
+def working_files(ws: Workspace) -> Iterator[tuple[str, bytes]]:
+    """(path, content) of every Markdown file in the work tree that git knows or would add."""
+    tree = ws.work_tree()
+    out = ws.repo.git("ls-files", "-z", "--cached", "--others", "--exclude-standard").out
+    for name in sorted(set(out.decode("utf-8", "surrogateescape").split("\0"))):
+        path = tree.root / name
+        if not _is_markdown(name) or name.startswith(".gitsync/") or path.is_symlink():
+            continue
+        try:
+            if path.stat().st_size <= MAX_ARTIFACT_BYTES:
+                yield name, path.read_bytes()
+        except FileNotFoundError:
+            continue  # deleted, and git has not been told yet
+
+
+def tree_files(facts: StoreFacts, tree: Oid, prefix: str = "") -> Iterator[tuple[str, bytes]]:
+    """(path, content) of every Markdown file of a tree."""
+    for name, (mode, raw) in facts.tree(tree).items():
+        path = prefix + name.decode("utf-8", "replace")
+        oid = Oid(raw.hex())
+        if mode == MODE_TREE and path != ".gitsync":
+            yield from tree_files(facts, oid, path + "/")
+        elif mode == MODE_FILE and _is_markdown(path):
+            yield path, facts.blob(oid)
+
+
+def _artifact(path: str, raw: bytes, schema: Schema) -> Artifact | None:
+    try:
+        head = read_head(raw, schema)
+    except GitsyncError as error:
+        return Artifact(path, ArtifactHead(None, None, None, None), raw, str(error))
+    return Artifact(path, head, raw) if head is not None and head.id else None
+
+
+def listing(ws: Workspace, at: str | None = None) -> list[Artifact]:
+    """Every artifact in the work tree, or in a snapshot (``common@N``), ordered by path."""
+    schema = ws.settings().schema
+    files = working_files(ws) if at is None else tree_files(ws.facts, tree_at(ws, at))
+    found = [_artifact(path, raw, schema) for path, raw in files]
+    return [one for one in found if one is not None]
+
+
+def tree_at(ws: Workspace, at: str) -> Oid:
+    """The root tree of a verified position. Raises UsageError ``position.unknown``."""
+    return ws.facts.commit(commit_at(ws, at)).tree
+
+
+def commit_at(ws: Workspace, at: str) -> Oid:
+    """The commit of a verified position written as ``common@7``, ``@7`` or ``common``."""
+    from gitsync.services.chain import ready_index
+
+    verified = ws.verified()
+    if at == ws.space:
+        return verified.commit
+    position = parse_position(at if not at.startswith("@") else ws.space + at)
+    if position is None or position[0] != ws.space:
+        raise UsageError(
+            "position.malformed", f"{at!r} is not a position", hint=f"write: {ws.space}@7"
+        )
+    if position[1] > verified.number:
+        raise UsageError(
+            "position.unknown", f"{at} is not verified here; the newest is {ws.space}@{verified.number}",
+            hint="gitsync pull",
+        )  # fmt: skip
+    index = ws.index()
+    try:
+        ready_index(ws.facts, index, verified.anchor, verified.number, verified.commit)
+        return index.snapshot(position[1])
+    finally:
+        index.close()
+
+
+def pick(found: list[Artifact], text: str) -> Artifact:
+    """The one artifact that an id, a unique prefix of it, or a path names."""
+    for one in found:
+        if one.path == text:
+            return one
+    by_id = {one.head.id: one for one in found if one.head.id}
+    return by_id[resolve(text, by_id)]
+
+
+def find(ws: Workspace, tree: Oid, schema: Schema, text: str) -> Artifact:
+    """An artifact of a tree, by an id or a unique prefix. Raises UsageError ``artifact.*``."""
+    found = [_artifact(path, raw, schema) for path, raw in tree_files(ws.facts, tree)]
+    return pick([one for one in found if one is not None], text)
+
+
+def show(ws: Workspace, text: str, at: str | None = None) -> Artifact:
+    """One artifact of the work tree, or of a snapshot."""
+    return pick(listing(ws, at), text)
+
+
+def fields_of(artifact: Artifact) -> Mapping[str, object]:
+    """The front matter of an artifact as plain values, in its own order."""
+    document = frontmatter.parse(artifact.raw, artifact.path)
+    return {name: document.value(name) for name in document.names} if document else {}
+
+
+def create(ws: Workspace, kind: str, title: str, values: Mapping[str, str]) -> Created:
+    """Write a new artifact from its type's template.
+
+    Raises UsageError ``artifact.type`` for an unknown type, ``artifact.field`` for a field that
+    the tool sets itself. The file appears whole or not at all, and never replaces one.
+    """
+    settings = ws.settings()
+    schema = settings.schema
+    known = schema.types.get(kind)
+    if known is None:
+        raise UsageError(
+            "artifact.type", f"there is no artifact type {kind!r} here",
+            hint="types: " + ", ".join(sorted(schema.types)),
+        )  # fmt: skip
+    if not title.strip():
+        raise UsageError("artifact.title", "an artifact needs a title")
+    fields = _fields(ws, schema, known, title, values)
+    existing = {one.head.id for one in listing(ws)}
+    while True:
+        ident = new_id(known.prefix, ws.host.random(ID_RANDOM_BYTES))
+        if ident not in existing:
+            break
+    fields = {schema.id_field: ident, **fields}
+    raw = frontmatter.compose(fields, _template(ws, kind, title))
+    path = new_path(known.folder, ident, title)
+    target = ws.work_tree().root / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_new(target, raw)
+    return Created(ident, path)
+
+
+def _fields(
+    ws: Workspace, schema: Schema, kind: ArtifactType, title: str, values: Mapping[str, str]
+) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    if schema.type_field is not None:
+        fields[schema.type_field] = kind.name
+    fields[schema.title_field] = " ".join(title.split())
+    if kind.initial is not None:
+        fields[schema.status_field] = kind.initial
+    fields["owner"] = ws.me()
+    for name, value in values.items():
+        if name == schema.id_field:
+            raise UsageError("artifact.field", f"{name} is given by the tool: ids must not collide")
+        fields[name] = value
+    missing = [name for name in kind.required if not fields.get(name)]
+    if missing:
+        raise UsageError(
+            "artifact.field", f"a {kind.name} needs {', '.join(missing)}",
+            hint=" ".join(f"--set {name}=..." for name in missing),
+        )  # fmt: skip
+    return fields
+
+
+def _template(ws: Workspace, kind: str, title: str) -> bytes:
+    path = f".gitsync/templates/{kind}.md"
+    entry = entry_at(ws.facts, ws.state().tree, path.encode())
+    text = ws.facts.blob(Oid(entry[1].hex())) if entry is not None else b"\n"
+    return text.replace(b"{title}", " ".join(title.split()).encode())
+
+
+def set_field(ws: Workspace, text: str, name: str, value: str) -> Artifact:
+    """Change one field of an artifact in the work tree; all other bytes of it stay.
+
+    Raises RefusedError ``artifact.plain`` for a file without front matter.
+    """
+    from gitsync.storage.durable import write_atomic
+
+    found = show(ws, text)
+    document = frontmatter.parse(found.raw, found.path)
+    if document is None:
+        raise RefusedError(
+            "artifact.plain", f"{found.path} has no front matter", where=Where(found.path)
+        )
+    raw = document.with_field(name, value)
+    write_atomic(ws.work_tree().root / found.path, raw)
+    changed = _artifact(found.path, raw, ws.settings().schema)
+    if changed is None:
+        raise FormatError("artifact.lost", f"{found.path} would no longer be an artifact")
+    return changed

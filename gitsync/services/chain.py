@@ -1,0 +1,86 @@
+"""Walking the chain of snapshots, and keeping the position index in step with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gitsync.codec.records import read_snapshot
+from gitsync.domain.errors import VerificationError
+from gitsync.domain.ledger.history import incoming, places_of
+
+if TYPE_CHECKING:
+    from gitsync.domain.objects import Oid
+    from gitsync.domain.ports import Positions
+    from gitsync.storage.facts import StoreFacts
+    from gitsync.storage.index import PositionIndex
+
+_UNBOUNDED = 1 << 40
+
+
+class UpTo:
+    """Positions as they were at an earlier snapshot: what came later is not there yet."""
+
+    def __init__(self, positions: Positions, number: int) -> None:
+        self._positions = positions
+        self._number = number
+
+    def get(self, oid: Oid) -> tuple[int, int] | None:
+        """See ``Positions``."""
+        place = self._positions.get(oid)
+        return place if place is not None and place[0] <= self._number else None
+
+    def snapshot(self, number: int) -> Oid:
+        """See ``Positions``."""
+        return self._positions.snapshot(number)
+
+
+def first_parents(facts: StoreFacts, tip: Oid, stop: Oid | None) -> list[Oid]:
+    """The chain from after ``stop`` (None: from the first snapshot) up to ``tip``, oldest first.
+
+    Raises VerificationError ``position.unreachable`` when the chain ends without meeting
+    ``stop``: the tip is older than it, or of another history.
+    """
+    chain: list[Oid] = []
+    oid: Oid | None = tip
+    while oid is not None and oid != stop:
+        chain.append(oid)
+        parents = facts.commit(oid).parents
+        oid = parents[0] if parents else None
+    if stop is not None and oid is None:
+        raise VerificationError(
+            "position.unreachable", f"the chain does not hold the verified {stop[:12]}"
+        )
+    chain.reverse()
+    return chain
+
+
+def number_of(facts: StoreFacts, oid: Oid) -> int:
+    """The number that a snapshot states."""
+    return read_snapshot(facts.commit(oid).message).number
+
+
+def ready_index(
+    facts: StoreFacts, index: PositionIndex, anchor: Oid, number: int, commit: Oid
+) -> None:
+    """Bring the position index to exactly ``number``, ``commit``: a verified position.
+
+    A saved index for an earlier snapshot of the same chain is continued, anything else made anew.
+    """
+    tip = index.tip()
+    if tip == (anchor, number, commit):
+        return
+    start: Oid | None = None
+    if tip is not None and tip[0] == anchor and tip[1] < number:
+        start = tip[2]
+    try:
+        chain = first_parents(facts, commit, start)
+    except VerificationError:
+        start, chain = None, first_parents(facts, commit, None)
+    if start is None:
+        index.clear()
+    first = number - len(chain) + 1
+    for at, oid in enumerate(chain, start=first):
+        sides = facts.commit(oid).parents[1:]
+        new = incoming(facts, index, sides, limit=_UNBOUNDED).commits if sides else ()
+        index.add(at, oid, places_of(facts, index, at, oid, new))
+    index.save(anchor, number, commit)

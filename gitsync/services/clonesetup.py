@@ -1,0 +1,155 @@
+"""What a clone needs configured so that plain git does the right thing in it.
+
+In a code repository all of it is written for the ledger's own work tree, so the code's branches
+and their signing settings stay as they were.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from gitsync.codec.sshkeys import encode_public
+from gitsync.domain.errors import EnvironmentFault, UsageError
+from gitsync.domain.names import person_of
+from gitsync.storage import gitcli
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gitsync.domain.objects import Oid
+    from gitsync.domain.roster import PublicKey
+    from gitsync.storage.keys import KeyChoice
+    from gitsync.storage.repository import Repository
+
+
+def is_linked(repo: Repository) -> bool:
+    """Whether this is a linked work tree beside code."""
+    return repo.git_dir.resolve() != repo.common_dir.resolve()
+
+
+def configure(repo: Repository, name: str, choice: KeyChoice, key: PublicKey) -> None:
+    """Set git up to sign as ``name`` in this clone, or in this linked work tree alone."""
+    own = is_linked(repo)
+    if own:
+        repo.git("config", "extensions.worktreeConfig", "true")
+    values = {
+        "gitsync.domain": name,
+        "gpg.format": "ssh",
+        "commit.gpgsign": "true",
+        "gpg.ssh.allowedSignersFile": str((repo.state_dir / "allowed_signers").resolve()),
+    }
+    if choice.path is not None:
+        values["user.signingkey"] = str(choice.path.resolve())
+    elif choice.public is not None:
+        values["user.signingkey"] = "key::" + encode_public(key).decode().strip()
+    if repo.config("user.name") is None:
+        values["user.name"] = name
+    if repo.config("user.email") is None:
+        values["user.email"] = f"{person_of(name)}@gitsync.invalid"
+    for setting, value in values.items():
+        repo.set_config(setting, value, worktree=own)
+
+
+def remember(repo: Repository, anchor: Oid, space: str, remote: str | None) -> None:
+    """Store which ledger this clone is of, and where its person's branch pulls from and goes to.
+
+    The anchor is written last: a clone without it is not set up, and can be set up again.
+    """
+    name = repo.config("gitsync.domain") or ""
+    branch = f"branch.people/{name}"
+    repo.set_config("gitsync.space", space)
+    repo.set_config(f"{branch}.remote", remote or ".")
+    repo.set_config(f"{branch}.merge", "refs/heads/common")
+    repo.set_config(f"{branch}.rebase", "false")
+    if remote is not None:
+        repo.set_config("gitsync.remote", remote)
+        if not is_linked(repo):
+            push_own_branch(repo, remote, name)
+        else:
+            repo.set_config(f"{branch}.pushRemote", remote)
+    repo.set_config("gitsync.anchor", anchor)
+
+
+def push_own_branch(repo: Repository, remote: str, name: str) -> None:
+    """Make plain ``git push`` move this person's branch and numbered tags, and nothing else."""
+    key = f"remote.{remote}.push"
+    repo.git("config", "--local", "--unset-all", key, check=False)
+    for spec in (f"refs/heads/people/{name}", f"refs/tags/{name}@*:refs/tags/{name}@*"):
+        repo.git("config", "--local", "--add", key, spec)
+
+
+def add_remote(repo: Repository, url: str) -> None:
+    """Add ``origin`` if it is not there. Raises EnvironmentFault ``remote.exists``."""
+    there = repo.config("remote.origin.url")
+    if there == url:
+        return
+    if there is not None:
+        raise EnvironmentFault(
+            "remote.exists", f"origin points to {there} already",
+            hint=f"use that one: gitsync init --remote {there}",
+        )  # fmt: skip
+    repo.git("remote", "add", "--", "origin", url)
+
+
+def switch(repo: Repository, branch: str, commit: Oid) -> None:
+    """Put HEAD on ``branch`` at ``commit`` and bring the files that are not there yet.
+
+    Files that lie there already are left as they are.
+    """
+    repo.git("symbolic-ref", "HEAD", branch)
+    repo.git("read-tree", commit)
+    # Only what is missing is written: the user's own files win over the snapshot's.
+    out = repo.git("ls-files", "--deleted", "-z").out
+    if out:
+        repo.git("checkout-index", "-z", "--stdin", stdin=out)
+    repo.git("update-index", "-q", "--refresh", check=False)
+
+
+def linked_folder(repo: Repository, path: str) -> Path:
+    """Make the linked, excluded work tree for a ledger inside a code repository.
+
+    Returns its folder. Raises UsageError ``init.path``, EnvironmentFault ``init.path-used``.
+    """
+    if repo.work_tree is None:
+        raise EnvironmentFault("repo.bare", "--path needs a repository with a work tree")
+    root = repo.work_tree.resolve()
+    folder = (root / path).resolve()
+    if root not in folder.parents:
+        raise UsageError("init.path", f"--path {path} must be a folder inside {root}")
+    inside = folder.relative_to(root).as_posix()
+    tracked = repo.git("ls-files", "--", inside).out
+    if tracked or (folder.is_dir() and any(folder.iterdir())):
+        raise EnvironmentFault(
+            "init.path-used", f"{inside} holds files already",
+            hint="name a folder that does not exist yet: --path plans/",
+        )  # fmt: skip
+    repo.git(
+        "worktree", "add", "--quiet", "--detach", "--no-checkout", str(folder), _any_commit(repo)
+    )
+    exclude = repo.common_dir / "info" / "exclude"
+    exclude.parent.mkdir(exist_ok=True)
+    line = f"/{inside}/"
+    text = exclude.read_text() if exclude.exists() else ""
+    if line not in text.splitlines():
+        exclude.write_text(f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{line}\n")
+    repo.set_config("gitsync.path", os.path.relpath(folder, repo.common_dir.parent))
+    return folder
+
+
+def _any_commit(repo: Repository) -> str:
+    done = repo.git("rev-parse", "--verify", "--quiet", "HEAD^{commit}", check=False)
+    if done.code == 0:
+        return done.out.decode().strip()
+    # A repository without commits: an empty one serves as the starting point of the work tree.
+    empty = gitcli.run(["hash-object", "-w", "-t", "tree", "--stdin"], cwd=repo.git_dir, stdin=b"")
+    tree = empty.out.decode().strip()
+    who = [
+        "-c",
+        "user.name=gitsync",
+        "-c",
+        "user.email=gitsync@gitsync.invalid",
+        "-c",
+        "commit.gpgsign=false",
+    ]
+    return repo.git(*who, "commit-tree", tree, "-m", "empty").out.decode().strip()

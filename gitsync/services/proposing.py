@@ -1,0 +1,282 @@
+"""``propose``: one signed commit that asks the witness for a change, checked here first."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gitsync.codec import trailers
+from gitsync.codec.records import printable, write_commit_record
+from gitsync.domain.errors import RefusedError, UsageError
+from gitsync.domain.ledger.history import incoming
+from gitsync.domain.ledger.judge import judge
+from gitsync.domain.ledger.state import Candidate, Decision, Refusal, State
+from gitsync.domain.merge.trees import diff_trees, entry_at
+from gitsync.domain.names import (
+    ProposalName,
+    check_slug,
+    parse_position,
+    parse_proposal_name,
+)
+from gitsync.domain.objects import Commit, Oid
+from gitsync.domain.records import PROPOSAL, CommitRecord, Receipt
+from gitsync.services import artifacts
+from gitsync.services.chain import ready_index
+from gitsync.services.sources import fresh_view, keep, known_view, receipts_in, send
+from gitsync.services.workspace import Workspace, relative_to
+
+if TYPE_CHECKING:
+    from gitsync.storage.index import PositionIndex
+
+POLL_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProposeOptions:
+    """What ``propose`` was asked for; ``expect`` holds ``ID@N`` texts, ``after`` proposal names."""
+
+    message: str | None = None
+    slug: str | None = None
+    paths: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    expect: tuple[str, ...] = ()
+    sponsor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """A proposal as made: its name and commit, whether it reached the home, what it changes, and
+    what this clone's own check said (a landing, or what it will have to wait for)."""
+
+    name: ProposalName
+    commit: Oid
+    sent: bool
+    paths: tuple[str, ...]
+    decision: Decision
+    updated: bool
+
+
+def propose(ws: Workspace, options: ProposeOptions) -> Proposed:
+    """Make, check, sign and send a proposal; the same name again is an update.
+
+    Raises RefusedError with the rule's own code when the witness would refuse it: nothing has
+    moved then. ``proposal.empty`` when there is nothing to propose.
+    """
+    state = ws.state()
+    _check_expectations(ws, state, options.expect)
+    after = tuple(_after(ws, text) for text in options.after)
+    draft = (
+        _sponsored(ws, state, options.sponsor) if options.sponsor else _draft(ws, state, options)
+    )
+    base = ws.facts.commit(draft.parents[0]).tree
+    common = ws.facts.commit(state.commit).tree
+    changed = [
+        change.path.decode("utf-8", "replace")
+        for change in diff_trees(ws.facts, common, draft.tree)
+    ]
+    slug = check_slug(options.slug) if options.slug else _slug(ws, options, changed)
+    name = ProposalName(ws.me(), slug)
+    before = ws.repo.refs.get(name.ref)
+    again = _unchanged(ws, draft, before, after)
+    if again is None and draft.tree == base and not after and _inside(ws, state, draft.parents[0]):
+        raise RefusedError(
+            "proposal.empty", "there is nothing to propose: your files are what common holds",
+            hint="gitsync new TYPE \"Title\", or edit a file, then: gitsync propose",
+        )  # fmt: skip
+    text = options.message or _default_message(draft, changed)
+    record = CommitRecord(
+        kind=PROPOSAL, ledger=state.ledger, ref=name.ref, predecessor=before, after=after
+    )
+    if again is not None:
+        oid = again
+    else:
+        oid = ws.commit_as_me(
+            replace(draft, message=write_commit_record(printable_text(text), record))
+        )
+    decision = check_here(ws, state, name, oid)
+    _advance(ws, options, oid)
+    keep(ws, {name.ref: oid}, "gitsync: propose")
+    sent = send(ws, {name.ref: oid})
+    return Proposed(name, oid, sent, tuple(changed), decision, before is not None)
+
+
+def printable_text(text: str) -> str:
+    """A message as people type it, without control characters other than line breaks."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    return "\n".join("".join(c for c in line if c.isprintable() or c == "\t") for line in lines)
+
+
+def _draft(ws: Workspace, state: State, options: ProposeOptions) -> Commit:
+    """The unsigned commit for the files as they are: all of the branch, or only some paths."""
+    files = ws.work_tree()
+    who = ws.identity()
+    if options.paths:
+        paths = [relative_to(files.root, ws.host.cwd, path) for path in options.paths]
+        tree = files.tree_of_files(state.commit, paths)
+        return Commit(tree, (state.commit,), who, who, b"")
+    tip = _tip(ws)
+    tree = files.tree_of_files(tip)
+    other = files.merging()
+    return Commit(tree, (tip, other) if other else (tip,), who, who, b"")
+
+
+def _tip(ws: Workspace) -> Oid:
+    done = ws.repo.git("rev-parse", "--verify", "--quiet", "HEAD^{commit}", check=False)
+    if done.code != 0:
+        raise RefusedError("branch.empty", "this branch has no commit yet", hint="gitsync pull")
+    return Oid(done.out.decode().strip())
+
+
+def _sponsored(ws: Workspace, state: State, ref: str) -> Commit:
+    """Somebody else's unsigned change as one commit of ours that credits its author."""
+    done = ws.repo.git(
+        "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}", check=False
+    )
+    if done.code != 0:
+        raise UsageError("ref.unknown", f"{ref!r} names no commit here", hint="fetch it first")
+    oid = Oid(done.out.decode().strip())
+    commit = ws.facts.commit(oid)
+    index = _index(ws, state)
+    new = incoming(ws.facts, index, [oid], limit=state.settings.policy.limits.proposal_commits)
+    index.close()
+    if len(new.frontier) != 1:
+        raise RefusedError(
+            "sponsor.bases", "the change stands on several versions of common",
+            hint="rebase it onto one first: git rebase common",
+        )  # fmt: skip
+    return Commit(commit.tree, (new.frontier[0],), commit.author, ws.identity(), commit.message)
+
+
+def _index(ws: Workspace, state: State) -> PositionIndex:
+    index = ws.index()
+    ready_index(ws.facts, index, state.ledger, state.number, state.commit)
+    return index
+
+
+def _inside(ws: Workspace, state: State, oid: Oid) -> bool:
+    index = _index(ws, state)
+    place = index.get(oid)
+    index.close()
+    return place is not None
+
+
+def check_here(ws: Workspace, state: State, name: ProposalName, tip: Oid) -> Decision:
+    """Ask the rules here before anybody else has to. Raises what the witness would refuse."""
+    candidate = Candidate(name, tip)
+    index = _index(ws, state)
+    try:
+        decision = judge(ws.facts, index, state, candidate)
+    finally:
+        index.close()
+    if isinstance(decision, Refusal):
+        raise RefusedError(decision.rule, decision.why, hint="\n".join(decision.mend) or None)
+    return decision
+
+
+def _unchanged(
+    ws: Workspace, draft: Commit, before: Oid | None, after: tuple[Oid, ...]
+) -> Oid | None:
+    """The proposal that is there, if making it again would change nothing."""
+    if before is None or after:
+        return None
+    commit = ws.facts.commit(before)
+    same = commit.tree == draft.tree and draft.parents in ((before,), commit.parents)
+    return before if same else None
+
+
+def _advance(ws: Workspace, options: ProposeOptions, oid: Oid) -> None:
+    """Put a whole-branch proposal on the branch; other kinds stand beside it."""
+    if options.paths or options.sponsor:
+        return
+    ref, tip = ws.repo.head(), _tip(ws)
+    if ref is not None and tip != oid:
+        ws.work_tree().move_to(ref, oid, tip, "gitsync: propose")
+
+
+def _check_expectations(ws: Workspace, state: State, expect: tuple[str, ...]) -> None:
+    """``ID@N``: the artifact is in common now what it was at N. Raises ``expect.moved``."""
+    for text in expect:
+        position = parse_position(f"x@{text.rpartition('@')[2]}")
+        ident = text.rpartition("@")[0]
+        if position is None or not ident:
+            raise UsageError("expect.malformed", f"--expect takes ID@N, not {text!r}")
+        if position[1] > state.number:
+            raise UsageError("expect.ahead", f"{ws.space}@{position[1]} is not known here yet")
+        index = _index(ws, state)
+        then = ws.facts.commit(index.snapshot(position[1])).tree
+        index.close()
+        where = artifacts.find(ws, state.tree, state.settings.schema, ident)
+        before = entry_at(ws.facts, then, where.path.encode())
+        if before != entry_at(ws.facts, state.tree, where.path.encode()):
+            raise RefusedError(
+                "expect.moved", f"{where.head.id} has changed since {ws.space}@{position[1]}",
+                hint=f"look at it: gitsync show {where.head.id}, then propose against {ws.space}@{state.number}",
+            )  # fmt: skip
+
+
+def _after(ws: Workspace, text: str) -> Oid:
+    if re.fullmatch(r"[0-9a-f]{40}", text):
+        return Oid(text)
+    name = parse_proposal_name(text, ws.me())
+    found = ws.repo.refs.get(name.ref) or known_view(ws).proposals.get(name)
+    if found is None:
+        raise UsageError(
+            "proposal.unknown", f"there is no pending proposal {name}", hint="gitsync proposals"
+        )
+    return found
+
+
+def _slug(ws: Workspace, options: ProposeOptions, changed: list[str]) -> str:
+    """A name for a proposal that was given none: its one artifact's id, or its message."""
+    from gitsync.domain.artifact import slugify
+
+    if len(changed) == 1 and not options.message:
+        stem = changed[0].rpartition("/")[2].rpartition(".")[0] or changed[0]
+        return check_slug(slugify(stem) or "change")
+    return check_slug(slugify(options.message or "") or "change")
+
+
+def _default_message(draft: Commit, changed: list[str]) -> str:
+    if draft.message:
+        return trailers.body(draft.message)
+    if len(changed) == 1:
+        return f"Change {printable(changed[0])}"
+    return f"Change {len(changed)} files"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A proposal's newest answer, if it has any: ``commit`` is the tip that it concerns."""
+
+    name: ProposalName
+    commit: Oid | None
+    receipt: Receipt | None
+
+
+def answer(ws: Workspace, name: ProposalName, *, fetch: bool) -> Answer:
+    """The newest receipt of a proposal. Raises UsageError ``proposal.unknown``."""
+    view = fresh_view(ws) if fetch else known_view(ws)
+    book = receipts_in(ws, view, ws.settings())
+    tip = ws.repo.refs.get(name.ref) or view.proposals.get(name)
+    receipt = book.of_commit(tip) if tip is not None else None
+    if receipt is None and tip is None:
+        receipt = book.latest(name)
+    if receipt is None and tip is None:
+        raise UsageError(
+            "proposal.unknown", f"there is no proposal {name}", hint="gitsync proposals --all"
+        )
+    return Answer(name, tip or (receipt.proposal if receipt else None), receipt)
+
+
+def wait_for(ws: Workspace, name: ProposalName, commit: Oid, seconds: float) -> Receipt | None:
+    """Poll the home until ``commit`` has its final receipt; None when the time is up."""
+    end = ws.host.monotonic() + seconds
+    while True:
+        book = receipts_in(ws, fresh_view(ws), ws.settings())
+        receipt = book.of_commit(commit)
+        if receipt is not None and receipt.final:
+            return receipt
+        if ws.host.monotonic() >= end:
+            return receipt
+        ws.host.sleep(min(POLL_SECONDS, max(0.05, end - ws.host.monotonic())))

@@ -1,0 +1,245 @@
+"""``pull`` and ``pin``: verify first, then move; uncommitted work is never touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitsync.codec.records import write_commit_record
+from gitsync.domain.errors import EnvironmentFault, RefusedError
+from gitsync.domain.ledger.history import incoming, merge_bases
+from gitsync.domain.ledger.merging import Merging
+from gitsync.domain.names import APPROVALS, PROPOSALS
+from gitsync.domain.objects import Commit, Oid
+from gitsync.domain.records import CommitRecord
+from gitsync.services.artifacts import commit_at
+from gitsync.services.sources import fresh_view, known_view
+from gitsync.storage.refs import RefUpdate
+
+if TYPE_CHECKING:
+    from gitsync.domain.ledger.state import State
+    from gitsync.services.refview import RefView
+    from gitsync.services.verifying import Verified
+    from gitsync.services.workspace import Workspace
+    from gitsync.storage.index import PositionIndex
+
+_UNBOUNDED = 1 << 40
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What a pull did: the position before and after, how the branch moved (``none``,
+    ``forward``, ``merge``, ``pinned``, ``elsewhere``), and proposals that have landed."""
+
+    space: str
+    before: int
+    after: int
+    moved: str
+    target: int
+    landed: tuple[str, ...]
+    pending: tuple[int, ...]
+    offline: bool = False
+
+
+def verify_view(
+    ws: Workspace, view: RefView, *, full: bool = False, fresh: bool = False
+) -> Verified:
+    """Check a view and make its position this clone's own.
+
+    The position index is saved with it, so the next check costs only what is new.
+    """
+    verifier = ws.verifier(fresh=fresh)
+    try:
+        verified = verifier.check(view, full=full)
+        position = verified.position
+        if position is not None:
+            tags = {n: view.tags[n] for n in view.tags if verified.start <= n <= position.number}
+            ws.accept(position, verified.state, tags)
+            verifier.index.save(position.anchor, position.number, position.commit)
+    finally:
+        verifier.index.close()
+    return verified
+
+
+def pull(ws: Workspace, to: str | None = None) -> Pulled:
+    """Fetch, verify, and bring this clone's branch up to ``common``, or to ``to``.
+
+    Raises VerificationError and leaves everything where it was when something does not check
+    out; RefusedError ``merge.conflict`` or ``worktree.in-the-way`` when the files cannot follow.
+    """
+    before = ws.position()
+    offline = False
+    try:
+        view = fresh_view(ws)
+    except EnvironmentFault as error:
+        if error.code != "remote.unreachable" or before is None:
+            raise
+        view, offline = known_view(ws), True
+        if view.common is None:
+            raise
+    verified = verify_view(ws, view)
+    state = verified.state
+    pin = ws.repo.config("gitsync.pin")
+    target = commit_at(ws, to or pin or ws.space)
+    moved = follow(ws, state, target, pinned=pin is not None and to is None)
+    landed = forget_landed(ws, state)
+    return Pulled(
+        ws.space,
+        before.number if before else 0,
+        state.number,
+        moved,
+        _number(ws, state, target),
+        landed,
+        verified.pending,
+        offline,
+    )
+
+
+def _positions(ws: Workspace, state: State) -> PositionIndex:
+    from gitsync.services.chain import ready_index
+
+    index = ws.index()
+    ready_index(ws.facts, index, state.ledger, state.number, state.commit)
+    return index
+
+
+def _number(ws: Workspace, state: State, commit: Oid) -> int:
+    index = _positions(ws, state)
+    place = index.get(commit)
+    index.close()
+    return place[0] if place else 0
+
+
+def follow(ws: Workspace, state: State, target: Oid, *, pinned: bool = False) -> str:
+    """Bring this person's branch to hold the snapshot ``target``; says how it moved."""
+    if ws.repo.work_tree is None or ws.domain is None:
+        return "none"
+    branch = ws.branch()
+    if ws.repo.head() != branch:
+        return "elsewhere"
+    tip = ws.repo.refs.get(branch)
+    tree = ws.work_tree()
+    if tip is None:
+        tree.forward(target)
+        return "forward"
+    index = _positions(ws, state)
+    try:
+        new = incoming(ws.facts, index, [tip], limit=_UNBOUNDED)
+        reached = max((place[1] for one in new.frontier if (place := index.get(one))), default=0)
+        wanted = index.get(target)
+        if wanted is not None and reached >= wanted[0]:
+            return "pinned" if pinned else "none"
+        if not new.commits and wanted is not None and index.get(tip) is not None:
+            place = index.get(tip)
+            if place is not None and place[0] <= wanted[0]:
+                tree.forward(target)
+                return "forward"
+        merged = _merge(ws, state, index, tip, target, new.frontier)
+    finally:
+        index.close()
+    tree.forward(merged)
+    return "merge"
+
+
+def _merge(
+    ws: Workspace,
+    state: State,
+    index: PositionIndex,
+    tip: Oid,
+    target: Oid,
+    frontier: tuple[Oid, ...],
+) -> Oid:
+    """A signed merge of ``target`` into this person's branch, by the witness's own merge."""
+    policy = state.settings.policy
+    bases = merge_bases(ws.facts, index, frontier)
+    merging = Merging(ws.facts, index, state.settings.schema, policy.merge)
+    ours, theirs = ws.facts.commit(tip).tree, ws.facts.commit(target).tree
+    merged = merging.merge(bases, ours, theirs)
+    if merged.tree is None:
+        said = "; ".join(
+            f"{one.path.decode('utf-8', 'replace')}{f':{one.line}' if one.line else ''}: {one.why}"
+            for one in merged.conflicts[:5]
+        )
+        raise RefusedError(
+            "merge.conflict",
+            f"your branch and {ws.space} changed the same: {said}",
+            hint=f"git merge {ws.space}   # settle the conflict, then: git add FILES && git commit",
+        )
+    number = index.get(target)
+    who = ws.identity()
+    message = write_commit_record(
+        f"Merge {ws.space}@{number[0] if number else '?'}",
+        CommitRecord(kind="merge", ledger=state.ledger),
+    )
+    return ws.commit_as_me(Commit(merged.tree, (tip, target), who, who, message))
+
+
+def forget_landed(ws: Workspace, state: State) -> tuple[str, ...]:
+    """Drop local proposal and approval refs of commits that are part of the ledger now.
+
+    Only where a remote is the home: in the witness's own repository the witness deletes them.
+    """
+    if ws.remote is None:
+        return ()
+    index = _positions(ws, state)
+    here = ws.repo.refs.list(PROPOSALS, APPROVALS)
+    gone = {ref: oid for ref, oid in here.items() if index.get(oid) is not None}
+    index.close()
+    ws.repo.refs.transact(
+        [RefUpdate(ref, None, oid) for ref, oid in gone.items()],
+        message="gitsync: landed",
+        sync=False,
+    )
+    return tuple(sorted(ref.removeprefix(PROPOSALS) for ref in gone if ref.startswith(PROPOSALS)))
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """Where the files stand after ``pin``; ``number`` None means that the pin was taken off."""
+
+    space: str
+    number: int | None
+    commit: Oid | None
+    newest: int
+
+
+def pin(ws: Workspace, position: str | None) -> Pinned:
+    """Hold this clone's files at a verified position until told otherwise; None lets go.
+
+    Going back is refused (``pin.own-work``) when the branch holds work of its own.
+    """
+    verified = ws.verified()
+    if position is None:
+        ws.repo.git("config", "--local", "--unset-all", "gitsync.pin", check=False)
+        return Pinned(ws.space, None, None, verified.number)
+    target = commit_at(ws, position)
+    state = ws.state()
+    number = _number(ws, state, target)
+    if ws.repo.head() == ws.branch() and ws.repo.work_tree is not None:
+        _go(ws, state, target, number)
+    ws.repo.set_config("gitsync.pin", f"{ws.space}@{number}")
+    return Pinned(ws.space, number, target, verified.number)
+
+
+def _go(ws: Workspace, state: State, target: Oid, number: int) -> None:
+    tip = ws.repo.refs.get(ws.branch())
+    if tip == target:
+        return
+    index = _positions(ws, state)
+    place = index.get(tip) if tip is not None else None
+    index.close()
+    if place is None and tip is not None:
+        raise RefusedError(
+            "pin.own-work",
+            f"your branch holds work of its own, so its files cannot stand at {ws.space}@{number}",
+            hint=f"look at that version without moving: git worktree add ../at-{number} {ws.space}@{number}",
+        )
+    if place is None or place[0] <= number:
+        ws.work_tree().forward(target)
+        return
+    done = ws.repo.git("reset", "--keep", "--quiet", target, check=False)
+    if done.code != 0:
+        raise RefusedError(
+            "worktree.in-the-way", f"uncommitted work is in the way: {done.err.strip()[-300:]}",
+            hint="keep it first: gitsync snapshot   (or: git stash)",
+        )  # fmt: skip

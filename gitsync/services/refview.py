@@ -1,0 +1,137 @@
+"""Where a ledger's refs are read from: this repository's own, or what was fetched of a remote.
+
+What came from a remote lies below ``refs/gitsync/remotes/<name>/`` until it is verified, so that
+an unverified snapshot never is ``common`` here, nor a tag that plain git would resolve.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gitsync.domain.names import (
+    APPROVALS,
+    LOCKS_REF,
+    PROPOSALS,
+    ProposalName,
+    parse_approval_ref,
+    parse_position,
+    parse_proposal_ref,
+    receipts_ref,
+    space_branch,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gitsync.domain.objects import Oid
+    from gitsync.storage.repository import Repository
+    from gitsync.storage.transport import Remote
+
+MIRROR = "refs/gitsync/remotes/"
+
+
+@dataclass(frozen=True, slots=True)
+class RefView:
+    """The refs of one ledger as one place shows them. ``tags`` maps numbers to tag objects."""
+
+    space: str
+    source: str
+    common: Oid | None
+    receipts: Oid | None
+    locks: Oid | None
+    tags: Mapping[int, Oid]
+    proposals: Mapping[ProposalName, Oid] = field(default_factory=dict)
+    approvals: Mapping[ProposalName, Oid] = field(default_factory=dict)
+    requests: Mapping[str, Oid] = field(default_factory=dict)
+    misnamed: tuple[str, ...] = ()
+
+
+def _view(space: str, source: str, refs: Mapping[str, Oid]) -> RefView:
+    tags: dict[int, Oid] = {}
+    proposals: dict[ProposalName, Oid] = {}
+    approvals: dict[ProposalName, Oid] = {}
+    requests: dict[str, Oid] = {}
+    misnamed: list[str] = []
+    prefix = f"refs/tags/{space}@"
+    for ref, oid in refs.items():
+        if ref.startswith(prefix):
+            position = parse_position(ref[len("refs/tags/") :])
+            if position is not None:
+                tags[position[1]] = oid
+        elif ref.startswith(PROPOSALS):
+            name = parse_proposal_ref(ref)
+            if name is None:
+                misnamed.append(ref)
+            else:
+                proposals[name] = oid
+        elif ref.startswith(APPROVALS):
+            who = parse_approval_ref(ref)
+            if who is None:
+                misnamed.append(ref)
+            else:
+                approvals[who] = oid
+        elif ref.startswith("refs/heads/gitsync/requests/"):
+            requests[ref.rpartition("/")[2]] = oid
+    return RefView(
+        space=space,
+        source=source,
+        common=refs.get(space_branch(space)),
+        receipts=refs.get(receipts_ref(space)),
+        locks=refs.get(LOCKS_REF),
+        tags=tags,
+        proposals=proposals,
+        approvals=approvals,
+        requests=requests,
+        misnamed=tuple(misnamed),
+    )
+
+
+def local_view(repo: Repository, space: str) -> RefView:
+    """The refs of this repository itself."""
+    refs = repo.refs.list(
+        space_branch(space), f"refs/tags/{space}@*", "refs/heads/gitsync", PROPOSALS, APPROVALS
+    )
+    return _view(space, "this repository", refs)
+
+
+def mirror_specs(name: str, space: str) -> list[str]:
+    """The refspecs that bring a remote's ledger refs to where they wait for verification."""
+    base = f"{MIRROR}{name}"
+    specs = [
+        f"+{space_branch(space)}:{base}/{_short(space_branch(space))}",
+        f"+refs/tags/{space}@*:{base}/tags/{space}@*",
+    ]
+    folders = ("gitsync", "proposals", "approvals", "people")
+    return [*specs, *(f"+refs/heads/{one}/*:{base}/heads/{one}/*" for one in folders)]
+
+
+def _short(ref: str) -> str:
+    return ref.removeprefix("refs/")
+
+
+def mirrored_view(repo: Repository, name: str, space: str) -> RefView:
+    """What was last fetched of the remote ``name``, without asking it."""
+    base = f"{MIRROR}{name}/"
+    refs = {"refs/" + ref.removeprefix(base): oid for ref, oid in repo.refs.list(base).items()}
+    return _view(space, name, refs)
+
+
+def fetch_view(repo: Repository, remote: Remote, space: str) -> RefView:
+    """Fetch a remote's ledger refs and show them.
+
+    Raises EnvironmentFault ``remote.unreachable``; nothing has moved then.
+    """
+    remote.fetch(mirror_specs(remote.name, space), prune=True)
+    return mirrored_view(repo, remote.name, space)
+
+
+def known_tags(repo: Repository, source: str, space: str) -> Mapping[int, Oid]:
+    """The position tags of a source as last seen: a remote's by its name, else this repository's."""
+    base = f"{MIRROR}{source}/tags/{space}@*"
+    found = {
+        position[1]: oid
+        for ref, oid in repo.refs.list(base).items()
+        if (position := parse_position(ref.rpartition("/")[2])) is not None
+    }
+    return found or local_view(repo, space).tags

@@ -1,0 +1,92 @@
+"""``push``: send what is this person's own and has not reached the home yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitsync.domain.errors import EnvironmentFault, GitsyncError
+from gitsync.domain.names import APPROVALS, PROPOSALS, person_of
+from gitsync.storage.refs import RefUpdate
+
+if TYPE_CHECKING:
+    from gitsync.domain.objects import Oid
+    from gitsync.services.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What was sent and what the remote would not take: ref -> reason."""
+
+    remote: str | None
+    sent: tuple[str, ...]
+    refused: tuple[tuple[str, str], ...] = ()
+    nothing: bool = False
+
+
+def own_refs(ws: Workspace) -> dict[str, Oid]:
+    """The refs that this clone speaks for: branch, numbered tags, proposals, approvals."""
+    me = ws.me()
+    person = person_of(me)
+    refs = ws.repo.refs.list(
+        f"refs/heads/people/{me}",
+        f"refs/tags/{me}@*",
+        PROPOSALS,
+        APPROVALS,
+        "refs/heads/gitsync/requests",
+    )
+    mine: dict[str, Oid] = {}
+    for ref, oid in refs.items():
+        folder = ref.split("/")
+        if folder[2] in ("proposals", "approvals") and person_of(folder[3]) != person:
+            continue
+        if folder[2] == "gitsync" and folder[4] != me:
+            continue
+        mine[ref] = oid
+    return mine
+
+
+def push(ws: Workspace) -> Pushed:
+    """Send every ref of this person's own that the remote lacks or has in an older state.
+
+    One refused ref does not hold up the others. Raises EnvironmentFault ``remote.unreachable``,
+    and RemoteRejectedError when the remote refused everything.
+    """
+    if ws.remote is None:
+        return Pushed(None, (), nothing=True)
+    remote = ws.repo.remote(ws.remote)
+    mine = own_refs(ws)
+    there = remote.list(*mine) if mine else {}
+    updates = [
+        RefUpdate(ref, oid, there.get(ref)) for ref, oid in mine.items() if there.get(ref) != oid
+    ]
+    behind = [one.ref for one in updates if _is_behind(ws, one)]
+    updates = [one for one in updates if one.ref not in behind]
+    refused: list[tuple[str, str]] = [
+        (ref, "the remote has newer work of yours: gitsync pull, or fetch and merge it")
+        for ref in behind
+    ]
+    sent: list[str] = []
+    for update in updates:
+        try:
+            remote.push([update])
+            sent.append(update.ref)
+        except EnvironmentFault:
+            raise
+        except GitsyncError as error:
+            refused.append((update.ref, error.message))
+    back = remote.list(*sent) if sent else {}
+    for ref in sent:
+        if back.get(ref) != mine[ref]:
+            raise EnvironmentFault("home.not-written", f"{ws.remote} does not show {ref} as sent")
+    return Pushed(ws.remote, tuple(sent), tuple(refused), nothing=not updates and not behind)
+
+
+def _is_behind(ws: Workspace, update: RefUpdate) -> bool:
+    """Whether a branch on the remote has commits that ours lacks; proposals replace freely."""
+    if not update.ref.startswith("refs/heads/people/") or update.old is None or update.new is None:
+        return update.ref.startswith("refs/tags/") and update.old is not None
+    if not ws.facts.store.has(update.old):
+        return True
+    done = ws.repo.git("merge-base", "--is-ancestor", update.old, update.new, check=False)
+    return done.code != 0

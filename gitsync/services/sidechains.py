@@ -1,0 +1,90 @@
+"""The receipts and locks refs as chains: signed by witnesses, and never rolled back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gitsync.domain.errors import VerificationError
+from gitsync.domain.ledger.snapshot import witness_name
+
+if TYPE_CHECKING:
+    from gitsync.domain.objects import Oid
+    from gitsync.domain.ports import Settings
+    from gitsync.domain.roster import PublicKey
+    from gitsync.storage.facts import StoreFacts
+
+
+class SideChain:
+    """One first-parent chain beside ``common``, read back to where it was last verified."""
+
+    def __init__(self, facts: StoreFacts, what: str, tip: Oid | None, verified: Oid | None) -> None:
+        self._facts = facts
+        self._what = what
+        self.tip = tip
+        self._rank: dict[Oid, int] = {}
+        self._new: list[Oid] = []
+        self._last = -1
+        if tip is None:
+            if verified is not None:
+                raise self._rolled_back(verified)
+            return
+        chain: list[Oid] = []
+        oid: Oid | None = tip
+        while oid is not None and oid != verified:
+            chain.append(oid)
+            parents = facts.commit(oid).parents
+            oid = parents[0] if parents else None
+        if verified is not None and oid is None:
+            raise self._rolled_back(verified)
+        self._new = chain[::-1]
+        self._rank = {one: rank for rank, one in enumerate(self._new, start=1)}
+        if verified is not None:
+            self._rank[verified] = 0
+            self._last = 0
+
+    def _rolled_back(self, lost: Oid) -> VerificationError:
+        return VerificationError(
+            f"{self._what}.rolled-back",
+            f"the {self._what} ref no longer holds {lost[:12]}, which was recorded: it was rolled"
+            " back or deleted",
+            hint=f"restore it from any clone that has it:\n"
+            f"git push origin {lost}:{self._what_ref()}",
+        )
+
+    def _what_ref(self) -> str:
+        return (
+            "refs/heads/gitsync/locks"
+            if self._what == "locks"
+            else "refs/heads/gitsync/receipts/common"
+        )
+
+    def check_recorded(self, recorded: Oid | None) -> None:
+        """Check a tip that a snapshot recorded: part of the chain, not before an earlier one.
+
+        Raises VerificationError ``<receipts|locks>.rolled-back``.
+        """
+        if recorded is None:
+            return
+        rank = self._rank.get(recorded)
+        if rank is None or rank < self._last:
+            raise self._rolled_back(recorded)
+        self._last = rank
+
+    def check_signatures(self, settings: list[Settings]) -> None:
+        """Every new commit of the chain is signed by a witness of one of the given positions."""
+        if self.tip is None:
+            return
+        for oid in self._new:
+            key = self._facts.signer(oid)
+            if not any(self._counts(one, key) for one in settings):
+                raise VerificationError(
+                    f"{self._what}.unknown-key",
+                    f"the commit {oid[:12]} on the {self._what} ref is signed by {key.fingerprint},"
+                    " which may not write there",
+                )
+
+    def _counts(self, settings: Settings, key: PublicKey) -> bool:
+        # The locks ref is everybody's on the roster; receipts are the witness's alone.
+        if self._what == "locks":
+            return settings.roster.person(key.blob) is not None
+        return witness_name(settings.policy, settings.roster, key) is not None

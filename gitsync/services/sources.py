@@ -1,0 +1,84 @@
+"""Where this clone reads the ledger from and sends its own refs to: a remote, or itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gitsync.domain.errors import EnvironmentFault, VerificationError
+from gitsync.domain.ledger.snapshot import witness_name
+from gitsync.services.receiptbook import ReceiptBook
+from gitsync.services.refview import RefView, fetch_view, local_view, mirrored_view
+from gitsync.storage.refs import RefUpdate
+
+if TYPE_CHECKING:
+    from gitsync.domain.objects import Oid
+    from gitsync.domain.ports import Settings
+    from gitsync.services.workspace import Workspace
+
+
+def fresh_view(ws: Workspace) -> RefView:
+    """The ledger's refs as they are now. Raises EnvironmentFault ``remote.unreachable``."""
+    if ws.remote is None:
+        return local_view(ws.repo, ws.space)
+    return fetch_view(ws.repo, ws.repo.remote(ws.remote), ws.space)
+
+
+def known_view(ws: Workspace) -> RefView:
+    """The ledger's refs as last seen, without asking a remote."""
+    if ws.remote is None:
+        return local_view(ws.repo, ws.space)
+    return mirrored_view(ws.repo, ws.remote, ws.space)
+
+
+def receipts_in(ws: Workspace, view: RefView, settings: Settings) -> ReceiptBook:
+    """The receipts of a view, after checking that a witness signed their newest commit.
+
+    Raises VerificationError ``receipts.unknown-key``.
+    """
+    if view.receipts is not None:
+        key = ws.facts.signer(view.receipts)
+        if witness_name(settings.policy, settings.roster, key) is None:
+            raise VerificationError(
+                "receipts.unknown-key",
+                f"the receipts on {view.source} are signed by {key.fingerprint}, which is no witness",
+                hint="if the witness changed its key, verify what is new first: gitsync pull",
+            )
+    return ReceiptBook(ws.facts, view.receipts)
+
+
+def send(ws: Workspace, moves: dict[str, Oid | None]) -> bool:
+    """Put refs of this person's own on the home: ref -> new id, or None to delete.
+
+    Returns False when there is a remote and it cannot be reached: then the local refs are the
+    queue, and ``gitsync push`` sends them later. Each ref replaces whatever the home holds, read
+    just before; raises RefsMovedError when it moved in between, RemoteRejectedError when refused.
+    """
+    if ws.remote is None or not moves:
+        return True
+    remote = ws.repo.remote(ws.remote)
+    try:
+        there = remote.list(*moves)
+        updates = [
+            RefUpdate(ref, new, there.get(ref))
+            for ref, new in moves.items()
+            if there.get(ref) != new
+        ]
+        remote.push(updates)
+        back = remote.list(*moves)
+    except EnvironmentFault as error:
+        if error.code == "remote.unreachable":
+            return False
+        raise
+    for ref, new in moves.items():
+        if back.get(ref) != new:
+            raise EnvironmentFault("home.not-written", f"{ws.remote} does not show {ref} as sent")
+    return True
+
+
+def keep(ws: Workspace, moves: dict[str, Oid | None], message: str) -> None:
+    """Set refs in this repository, whatever they hold now; None deletes."""
+    here = ws.repo.refs.list(*moves)
+    ws.repo.refs.transact(
+        [RefUpdate(ref, new, here.get(ref)) for ref, new in moves.items() if here.get(ref) != new],
+        message=message,
+    )

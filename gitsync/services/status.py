@@ -1,0 +1,202 @@
+"""``status``, ``proposals`` and ``log``: what a person needs to see, read and never changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitsync.codec import trailers
+from gitsync.codec.records import printable, read_snapshot
+from gitsync.domain.errors import EnvironmentFault
+from gitsync.domain.ledger.history import incoming
+from gitsync.domain.names import ProposalName, parse_proposal_ref, people_branch, person_of
+from gitsync.domain.records import WITHDRAWAL, Receipt
+from gitsync.services.artifacts import commit_at
+from gitsync.services.chain import ready_index
+from gitsync.services.sources import known_view, receipts_in
+from gitsync.services.workspace import Workspace
+
+if TYPE_CHECKING:
+    from gitsync.domain.objects import Oid
+    from gitsync.services.host import Host
+    from gitsync.services.refview import RefView
+
+_UNBOUNDED = 1 << 40
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalState:
+    """A proposal as far as this clone knows. ``outcome`` is a receipt's, or ``queued`` (not at
+    the home yet) or ``pending`` (there, unanswered)."""
+
+    name: ProposalName
+    commit: Oid
+    subject: str
+    outcome: str
+    receipt: Receipt | None
+    mine: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a clone stands. ``domain`` None: not set up yet; ``head`` is the branch checked out.
+
+    ``behind`` counts verified snapshots that the branch does not hold, ``ahead`` own commits that
+    are not in the ledger; ``offered`` is the number that the remote showed last; ``seen`` when it
+    was last verified, in seconds since the epoch.
+    """
+
+    repository: bool
+    domain: str | None = None
+    space: str = "common"
+    anchor: Oid | None = None
+    number: int | None = None
+    seen: int | None = None
+    pin: str | None = None
+    remote: str | None = None
+    head: str | None = None
+    on_branch: bool = False
+    changes: tuple[tuple[str, str], ...] = ()
+    ahead: int = 0
+    behind: int = 0
+    offered: int | None = None
+    proposals: tuple[ProposalState, ...] = ()
+    requests: tuple[str, ...] = ()
+
+
+def status(host: Host) -> Status:
+    """The state of the clone that the host's folder lies in; works before there is one."""
+    try:
+        ws = Workspace.open(host)
+    except EnvironmentFault as error:
+        if error.code != "repo.missing":
+            raise
+        return Status(repository=False)
+    changes = tuple(ws.work_tree().changes()) if ws.repo.work_tree is not None else ()
+    head = ws.repo.head()
+    position = ws.position()
+    if ws.domain is None or position is None:
+        return Status(
+            repository=True,
+            domain=ws.domain,
+            head=head,
+            changes=changes,
+            remote=ws.remote,
+            anchor=ws.anchor,
+        )
+    view = known_view(ws)
+    ahead, behind = _distance(ws)
+    offered = None
+    if (
+        view.common is not None
+        and view.common != position.commit
+        and ws.facts.store.has(view.common)
+    ):
+        offered = read_snapshot(ws.facts.commit(view.common).message).number
+    return Status(
+        repository=True,
+        domain=ws.domain,
+        space=ws.space,
+        anchor=position.anchor,
+        number=position.number,
+        seen=position.seen,
+        pin=ws.repo.config("gitsync.pin"),
+        remote=ws.remote,
+        head=head,
+        on_branch=head == people_branch(ws.domain),
+        changes=changes,
+        ahead=ahead,
+        behind=behind,
+        offered=offered,
+        proposals=tuple(proposals(ws, view, mine_only=True)),
+        requests=tuple(sorted(view.requests)),
+    )
+
+
+def _distance(ws: Workspace) -> tuple[int, int]:
+    """(own commits that are not in the ledger, verified snapshots that the branch lacks)."""
+    position = ws.verified()
+    tip = ws.repo.refs.get(people_branch(ws.me()))
+    if tip is None:
+        return 0, position.number
+    if tip == position.commit:
+        return 0, 0
+    index = ws.index()
+    try:
+        ready_index(ws.facts, index, position.anchor, position.number, position.commit)
+        new = incoming(ws.facts, index, [tip], limit=_UNBOUNDED)
+        reached = max((place[1] for one in new.frontier if (place := index.get(one))), default=0)
+    finally:
+        index.close()
+    return len(new.commits), position.number - reached
+
+
+def proposals(ws: Workspace, view: RefView, *, mine_only: bool) -> list[ProposalState]:
+    """Pending proposals and what is known of their answers, in the order of their names."""
+    book = receipts_in(ws, view, ws.settings())
+    me = person_of(ws.me())
+    here = ws.repo.refs.list("refs/heads/proposals/")
+    found: list[ProposalState] = []
+    names = set(view.proposals)
+    local = {
+        name: oid for ref, oid in here.items() if (name := parse_proposal_ref(ref)) is not None
+    }
+    for name in sorted(names | set(local)):
+        mine = person_of(name.domain) == me
+        if mine_only and not mine:
+            continue
+        tip = local.get(name, view.proposals.get(name)) if mine else view.proposals.get(name)
+        if tip is None or not ws.facts.store.has(tip):
+            continue
+        receipt = book.of_commit(tip)
+        if receipt is not None:
+            outcome = receipt.outcome
+        elif view.proposals.get(name) == tip:
+            outcome = "pending"
+        else:
+            outcome = "queued"
+        if ws.facts.record(tip).kind == WITHDRAWAL and receipt is None:
+            outcome = "withdrawn"
+        subject = printable(trailers.subject(ws.facts.commit(tip).message))
+        found.append(ProposalState(name, tip, subject, outcome, receipt, mine))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One snapshot of the chain: ``at`` is its committer date in seconds since the epoch."""
+
+    space: str
+    number: int
+    commit: Oid
+    proposal: Oid | None
+    name: ProposalName | None
+    author: str
+    subject: str
+    approvals: tuple[str, ...]
+    at: int
+
+
+def log(ws: Workspace, *, limit: int, start: str | None = None) -> list[LogEntry]:
+    """The newest ``limit`` verified snapshots, or those up to ``start``, newest first."""
+    oid: Oid | None = commit_at(ws, start) if start else ws.verified().commit
+    entries: list[LogEntry] = []
+    while oid is not None and len(entries) < limit:
+        commit = ws.facts.commit(oid)
+        record = read_snapshot(commit.message)
+        title = printable(trailers.subject(commit.message))
+        entries.append(
+            LogEntry(
+                record.space,
+                record.number,
+                oid,
+                record.proposal,
+                record.name,
+                printable(commit.author.name.decode("utf-8", "replace")),
+                title.partition(": ")[2],
+                tuple(one.person for one in record.approvals),
+                commit.committer.seconds,
+            )
+        )
+        oid = commit.parents[0] if commit.parents else None
+    return entries

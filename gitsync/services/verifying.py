@@ -1,0 +1,248 @@
+"""Verification of a ledger: from the stored position on, or all of it, by replay.
+
+Works on a :class:`RefView`, so the same code checks this repository and what a remote offered,
+before anything of it becomes ``common`` here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gitsync.codec.records import read_snapshot
+from gitsync.domain.errors import FormatError, VerificationError
+from gitsync.domain.ledger.snapshot import witness_name
+from gitsync.services import evidence
+from gitsync.services.chain import first_parents, ready_index
+from gitsync.services.replay import Proven, check_tag, found, load_state, prove
+from gitsync.services.sidechains import SideChain
+from gitsync.storage.positions import VerifiedPosition
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gitsync.domain.ledger.state import State
+    from gitsync.domain.objects import Oid, Tag
+    from gitsync.domain.ports import Settings
+    from gitsync.services.refview import RefView
+    from gitsync.storage.facts import StoreFacts
+    from gitsync.storage.index import PositionIndex
+
+#: Called with (done, total) while snapshots are checked.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """How a check ended: the state reached, how many snapshots were replayed for it, and the
+    numbers above it that have no tag yet and so are not final."""
+
+    state: State
+    replayed: int
+    start: int
+    pending: tuple[int, ...] = ()
+    position: VerifiedPosition | None = None
+
+
+@dataclass(slots=True)
+class Verifier:
+    """One ledger's verification: what is known of it (``anchor``, ``stored``) and where to keep
+    evidence. ``now`` is the moment that a new position is marked with, in seconds."""
+
+    facts: StoreFacts
+    index: PositionIndex
+    space: str
+    anchor: Oid | None
+    stored: VerifiedPosition | None
+    evidence_dir: Path
+    now: int
+    progress: Progress = field(default=lambda _done, _total: None)
+
+    def check(
+        self,
+        view: RefView,
+        *,
+        full: bool = False,
+        require_tags: bool = True,
+        upto: int | None = None,
+    ) -> Verified:
+        """Check the chain that ``view`` shows, beginning after the stored position unless ``full``.
+
+        ``require_tags`` False is the witness's own view while it mends tags. ``upto`` stops at
+        that number. Raises VerificationError, FormatError or RefusedError at the first thing
+        that does not hold; the message names the position.
+        """
+        if view.common is None:
+            raise VerificationError(
+                "common.missing",
+                f"{view.source} has no branch {self.space}",
+                hint="it was deleted, or this is not a ledger: restore it from any clone",
+            )
+        chain, last = self._chain(view, view.common, full=full)
+        first_number = 1 if last is None else last.state.number + 1
+        self._check_order(view, chain, last)
+        receipts, locks = self._side_chains(view, full=full)
+        settings: list[Settings] = [last.state.settings] if last else []
+        total = len(chain)
+        pending: list[int] = []
+        for done, oid in enumerate(chain):
+            before = last.state if last else None
+            proven = found(self.facts, oid, self.space) if before is None else prove(
+                self.facts, self.index, before, oid
+            )  # fmt: skip
+            state = proven.state
+            if upto is not None and state.number > upto:
+                break
+            receipts.check_recorded(proven.record.receipts)
+            locks.check_recorded(proven.record.locks)
+            if not self._tag_ok(view, before or state, state, require_tags=require_tags):
+                pending = list(range(state.number, first_number + total))
+                break
+            self.index.add(state.number, oid, proven.places)
+            if not settings or settings[-1] is not state.settings:
+                settings.append(state.settings)
+            last = proven
+            self.progress(done + 1, total)
+        if last is None:
+            raise VerificationError("tag.missing", f"{self.space}@1 has no tag")
+        receipts.check_signatures(settings)
+        locks.check_signatures(settings)
+        state = last.state
+        position = VerifiedPosition(
+            state.ledger, self.space, state.number, state.commit,
+            view.tags.get(state.number), view.receipts, view.locks, self.now,
+        )  # fmt: skip
+        return Verified(
+            state, state.number - first_number + 1, first_number, tuple(pending), position
+        )
+
+    def _chain(self, view: RefView, tip: Oid, *, full: bool) -> tuple[list[Oid], Proven | None]:
+        stored = self.stored
+        if stored is None or full:
+            chain = first_parents(self.facts, tip, None)
+            if self.anchor is not None and chain[0] != self.anchor:
+                raise VerificationError(
+                    "anchor.other",
+                    f"{view.source} serves another ledger: it begins with {chain[0]}, not with {self.anchor}",
+                    hint="check the address; the anchor is what your invitation names",
+                )
+            if stored is not None and stored.commit not in chain:
+                self._not_ahead(view, tip, stored)
+            self.index.clear()
+            return chain, None
+        try:
+            chain = first_parents(self.facts, tip, stored.commit)
+        except VerificationError:
+            self._not_ahead(view, tip, stored)
+            raise
+        ready_index(self.facts, self.index, stored.anchor, stored.number, stored.commit)
+        state = load_state(self.facts, stored.anchor, self.space, stored.commit)
+        record = read_snapshot(self.facts.commit(stored.commit).message)
+        self._same_tag(view, stored, state)
+        return chain, Proven(state, record, {})
+
+    def _check_order(self, view: RefView, chain: list[Oid], last: Proven | None) -> None:
+        """A tag for a number past the tip means that the branch was taken back."""
+        top = (last.state.number if last else 0) + len(chain)
+        beyond = [number for number in view.tags if number > top]
+        if beyond:
+            raise VerificationError(
+                "common.behind-tags",
+                f"{view.source} has the tag {self.space}@{max(beyond)}, but its branch ends at"
+                f" {self.space}@{top}: the branch was rolled back, or the tag is forged",
+            )
+
+    def _not_ahead(self, view: RefView, tip: Oid, stored: VerifiedPosition) -> None:
+        """The tip does not hold the stored position: tell a rollback from a fork."""
+        try:
+            number = read_snapshot(self.facts.commit(tip).message).number
+        except FormatError:
+            number = 0
+        place = self.index.get(tip)
+        if number < stored.number and (place is not None or self._descends(stored.commit, tip)):
+            raise VerificationError(
+                "position.rollback",
+                f"{view.source} shows {self.space}@{number}; {self.space}@{stored.number} was"
+                " verified before",
+                hint="somebody moved the branch back; push it again from any clone that has it:\n"
+                f"git push {view.source} {stored.commit}:refs/heads/{self.space}",
+            )
+        self._fork(view, stored)
+        raise VerificationError(
+            "common.fork",
+            f"{view.source} shows a history that does not hold the verified"
+            f" {self.space}@{stored.number} ({stored.commit[:12]})",
+            hint="do not follow it; ask the witness, and compare with other clones",
+        )
+
+    def _descends(self, tip: Oid, ancestor: Oid) -> bool:
+        try:
+            first_parents(self.facts, tip, ancestor)
+        except VerificationError:
+            return False
+        return True
+
+    def _fork(self, view: RefView, stored: VerifiedPosition) -> None:
+        """If the other history has signed the number that we hold, keep both tags as proof."""
+        other = view.tags.get(stored.number)
+        if other is None or stored.tag is None or other == stored.tag:
+            return
+        theirs, ours = self.facts.tag(other), self.facts.tag(stored.tag)
+        if theirs.target != ours.target and theirs.name == ours.name:
+            self._raise_fork(view, stored, ours, theirs)
+
+    def _raise_fork(self, view: RefView, stored: VerifiedPosition, ours: Tag, theirs: Tag) -> None:
+        settings = load_state(self.facts, stored.anchor, self.space, stored.commit).settings
+        key = self.facts.tag_signer(theirs)
+        if witness_name(settings.policy, settings.roster, key) is None:
+            raise VerificationError(
+                "tag.unknown-key",
+                f"{view.source} has a tag {self.space}@{stored.number} by {key.fingerprint}, no witness",
+            )
+        path = evidence.fork_file(self.evidence_dir, ours, theirs)
+        raise VerificationError(
+            "common.equivocation",
+            f"the witness signed two different {self.space}@{stored.number}: {ours.target[:12]} here,"
+            f" {theirs.target[:12]} on {view.source}",
+            hint=f"the proof is in {path}; anyone can check it: gitsync verify --evidence {path.name}",
+        )
+
+    def _same_tag(self, view: RefView, stored: VerifiedPosition, state: State) -> None:
+        """The tag of the verified position still stands, and still names the same commit."""
+        other = view.tags.get(stored.number)
+        if other is None:
+            if any(number > stored.number for number in view.tags) or stored.tag is not None:
+                raise VerificationError(
+                    "tag.missing",
+                    f"{view.source} no longer has the tag {self.space}@{stored.number}",
+                    hint="restore it from any clone that has it:\n"
+                    f"git push {view.source} refs/tags/{self.space}@{stored.number}",
+                )
+            return
+        if other != stored.tag:
+            self._fork(view, stored)
+            check_tag(self.facts, state, stored.number, stored.commit, other)
+
+    def _side_chains(self, view: RefView, *, full: bool) -> tuple[SideChain, SideChain]:
+        stored = None if full else self.stored
+        return (
+            SideChain(self.facts, "receipts", view.receipts, stored.receipts if stored else None),
+            SideChain(self.facts, "locks", view.locks, stored.locks if stored else None),
+        )
+
+    def _tag_ok(self, view: RefView, before: State, state: State, *, require_tags: bool) -> bool:
+        """Check the tag of one snapshot; False when it has none and none comes after it."""
+        tag = view.tags.get(state.number)
+        if tag is not None:
+            check_tag(self.facts, before, state.number, state.commit, tag)
+            return True
+        if not require_tags:
+            return True
+        if any(number > state.number for number in view.tags):
+            raise VerificationError(
+                "tag.missing",
+                f"{view.source} has no tag {self.space}@{state.number}, but later ones",
+                hint="restore it from any clone that has it",
+            )
+        return False

@@ -1,0 +1,337 @@
+"""The witness: heal what a dead run left, verify, decide, emit, read back, tag.
+
+``common`` is the commit point. Everything else (tags, receipts, deleted proposal refs) follows
+from the chain and is mended by the next run, so a run can be killed anywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from gitsync.codec import trailers
+from gitsync.codec.gitobjects import encode_tag, tag_payload
+from gitsync.codec.records import read_snapshot
+from gitsync.domain.errors import RefusedError
+from gitsync.domain.ledger.snapshot import machine_identity, witness_name
+from gitsync.domain.names import LOCKS_REF, position_tag, receipts_ref, space_branch
+from gitsync.domain.objects import Oid, Tag
+from gitsync.domain.records import Receipt
+from gitsync.services.deciding import Batch, Notary, Pass, sign_commit
+from gitsync.services.locksref import next_stamp
+from gitsync.services.receiptbook import ReceiptBook
+from gitsync.storage.positions import VerifiedPosition
+from gitsync.storage.refs import RefsMovedError, RefUpdate
+from gitsync.storage.transport import RemoteRejectedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gitsync.domain.ledger.state import State
+    from gitsync.services.home import Home
+    from gitsync.services.refview import RefView
+    from gitsync.services.verifying import Progress, Verifier
+    from gitsync.storage.facts import StoreFacts
+    from gitsync.storage.repository import Repository
+    from gitsync.storage.signing import Signer
+
+BATCH = 500
+ATTEMPTS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessReport:
+    """What one run did: the position before and after, every receipt written, tags mended."""
+
+    space: str
+    before: int
+    after: int
+    receipts: tuple[Receipt, ...]
+    healed_tags: tuple[int, ...] = ()
+    healed_receipts: int = 0
+    misnamed: tuple[str, ...] = ()
+    dry_run: bool = False
+    position: VerifiedPosition | None = None
+
+
+@dataclass(slots=True)
+class Witness:
+    """One run of a witness over one home. ``make_verifier`` opens the verification of its view."""
+
+    repo: Repository
+    home: Home
+    signer: Signer
+    make_verifier: Callable[[], Verifier]
+    now: Callable[[], int]
+    on_position: Callable[[VerifiedPosition, State], None]
+    size: int = BATCH
+    progress: Progress = field(default=lambda _done, _total: None)
+    dry_run: bool = False
+
+    def run(self) -> WitnessReport:
+        """Drain everything that is pending.
+
+        Raises RefusedError ``witness.not-you`` when the key is no witness's, VerificationError
+        when the home's ledger does not check out (nothing is signed on top of it then), and
+        RefsMovedError when others kept moving the refs through all attempts.
+        """
+        rejected: dict[Oid, str] = {}
+        report: WitnessReport | None = None
+        size = self.size
+        for attempt in range(ATTEMPTS + 1000):
+            try:
+                found = self._once(size, rejected)
+                return _joined(report, found)
+            except _PartError as part:
+                report = _joined(report, part.report)
+                if isinstance(part.cause, RemoteRejectedError):
+                    if part.single is not None:
+                        rejected[part.single] = str(part.cause)
+                    elif size == 1:
+                        raise part.cause from None
+                    size = 1
+                elif attempt >= ATTEMPTS:
+                    raise part.cause from None
+        raise AssertionError("unreachable")  # pragma: no cover
+
+    def _once(self, size: int, rejected: dict[Oid, str]) -> WitnessReport:
+        verifier = self.make_verifier()
+        view = self.home.view()
+        verified = verifier.check(view, require_tags=False)
+        state, facts = verified.state, self.repo.facts
+        notary = self._notary(state)
+        try:
+            mended = () if self.dry_run else self._mend_tags(view, verifier, state, notary)
+        except RefsMovedError as error:
+            verifier.index.close()
+            nothing = WitnessReport(state.space, state.number, state.number, ())
+            raise _PartError(nothing, error, None) from error
+        healed = self._missing_receipts(view, state, notary)
+        work = Pass(facts, verifier.index, notary, view, state, size=size, rejected=rejected)
+        work.batch.receipts += healed
+        report = WitnessReport(
+            state.space,
+            state.number,
+            state.number,
+            (),
+            mended,
+            len(healed),
+            view.misnamed,
+            self.dry_run,
+        )
+        done: list[Receipt] = []
+        current, total = view, len(view.proposals)
+        for batch in work.batches():
+            if not self.dry_run:
+                try:
+                    current = self._emit(batch, current, notary)
+                except (RefsMovedError, RemoteRejectedError) as error:
+                    single = _only(batch)
+                    raise _PartError(_with(report, done, verifier), error, single) from error
+                work.view = current
+                work.book = ReceiptBook(facts, current.receipts)
+            done += batch.receipts
+            report = replace(report, after=batch.state.number)
+            self.progress(len(done), total)
+        report = replace(report, receipts=tuple(done))
+        if self.dry_run:
+            return report
+        return self._finish(verifier, current, work.state, report)
+
+    def _finish(
+        self, verifier: Verifier, view: RefView, state: State, report: WitnessReport
+    ) -> WitnessReport:
+        verifier.index.save(state.ledger, state.number, state.commit)
+        position = VerifiedPosition(
+            state.ledger, state.space, state.number, state.commit,
+            view.tags.get(state.number), view.receipts, view.locks, self.now(),
+        )  # fmt: skip
+        self.on_position(position, state)
+        return replace(report, position=position)
+
+    def _notary(self, state: State) -> Notary:
+        key = self.signer.public_key
+        name = witness_name(state.settings.policy, state.settings.roster, key)
+        if name is None:
+            raise RefusedError(
+                "witness.not-you",
+                f"the key {key.fingerprint} is no witness of {state.space}@{state.number}",
+                hint="witnesses: " + ", ".join(sorted(state.settings.policy.witnesses)),
+            )
+        if not self.signer.deterministic:
+            raise RefusedError(
+                "witness.key-kind",
+                "a witness signs with an Ed25519 key that this process can read: only then are two"
+                " runs the same to the byte",
+                hint="gitsync id new --key FILE, and put its public key on the roster",
+            )
+        return Notary(self.signer, name, self.now())
+
+    def _mend_tags(
+        self, view: RefView, verifier: Verifier, state: State, notary: Notary
+    ) -> tuple[int, ...]:
+        """Make the tags that a run which died after moving ``common`` did not get to."""
+        missing = [n for n in range(2, state.number + 1) if n not in view.tags]
+        if not missing:
+            return ()
+        local = self.repo.refs.list(f"refs/tags/{state.space}@*")
+        updates = []
+        for number in missing:
+            snapshot = verifier.index.snapshot(number)
+            ref = position_tag(state.space, number)
+            tag = local.get(ref)
+            if tag is None or self.repo.facts.tag(tag).target != snapshot:
+                tag = self._tag(state.space, state.ledger, number, snapshot, notary)
+            updates.append(RefUpdate(ref, tag, None))
+        self.repo.store.flush()
+        self.home.publish(updates)
+        return tuple(missing)
+
+    def _tag(self, space: str, ledger: Oid, number: int, snapshot: Oid, notary: Notary) -> Oid:
+        return make_tag(
+            self.repo.facts, notary.signer, notary.name,
+            space=space, number=number, target=snapshot, ledger=ledger, now=notary.now,
+        )  # fmt: skip
+
+    def _missing_receipts(self, view: RefView, state: State, notary: Notary) -> list[Receipt]:
+        """Receipts for accepted proposals whose emission was cut off after ``common`` moved."""
+        facts = self.repo.facts
+        book = ReceiptBook(facts, view.receipts)
+        healed: list[Receipt] = []
+        oid = state.commit
+        while True:
+            commit = facts.commit(oid)
+            record = read_snapshot(commit.message)
+            if record.proposal is None or record.name is None:
+                break
+            known = book.of_commit(record.proposal)
+            if known is not None and known.yes:
+                break
+            healed.append(
+                Receipt(
+                    "accepted",
+                    state.space,
+                    state.ledger,
+                    record.proposal,
+                    record.name.ref,
+                    record.number - 1,
+                    "ledger.accepted",
+                    f"it is {state.space}@{record.number}",
+                    notary.now,
+                    record.number,
+                    oid,
+                )  # fmt: skip
+            )
+            oid = commit.parents[0]
+        return healed[::-1]
+
+    def _emit(self, batch: Batch, view: RefView, notary: Notary) -> RefView:
+        """Write one batch: objects, then all refs as one, read back, then the tags."""
+        facts, state = self.repo.facts, batch.state
+        book = ReceiptBook(facts, view.receipts)
+        receipts = view.receipts
+        if batch.receipts:
+            commit = book.write(
+                batch.receipts,
+                witness=notary.name,
+                ledger=state.ledger,
+                number=state.number,
+                now=notary.now,
+            )
+            receipts = sign_commit(facts, notary.signer, commit)
+        stamp = next_stamp(facts, view.locks, notary.name, state.ledger, state.number, notary.now)
+        locks = sign_commit(facts, notary.signer, stamp)
+        tags = {
+            one.number: self._tag(state.space, state.ledger, one.number, one.commit, notary)
+            for one in batch.landed
+        }
+        self.repo.store.flush()
+        updates = [RefUpdate(LOCKS_REF, locks, view.locks)]
+        if receipts != view.receipts:
+            updates.append(RefUpdate(receipts_ref(state.space), receipts, view.receipts))
+        if batch.landed:
+            updates.append(
+                RefUpdate(space_branch(state.space), batch.landed[-1].commit, view.common)
+            )
+        updates += [RefUpdate(ref, None, oid) for ref, oid in batch.delete.items()]
+        self.home.emit(updates)
+        tags = self._publish(state.space, tags)
+        return replace(
+            view,
+            common=batch.landed[-1].commit if batch.landed else view.common,
+            receipts=receipts,
+            locks=locks,
+            tags={**view.tags, **tags},
+        )
+
+    def _publish(self, space: str, tags: dict[int, Oid]) -> dict[int, Oid]:
+        """Publish tags; another run that mended them in the same moment is as good."""
+        try:
+            self.home.publish(
+                [RefUpdate(position_tag(space, n), tag, None) for n, tag in tags.items()]
+            )
+        except RefsMovedError:
+            there = self.home.view().tags
+            if not tags.keys() <= there.keys():
+                raise
+            return {number: there[number] for number in tags}
+        return tags
+
+
+def make_tag(
+    facts: StoreFacts,
+    signer: Signer,
+    name: str,
+    *,
+    space: str,
+    number: int,
+    target: Oid,
+    ledger: Oid,
+    now: int,
+) -> Oid:
+    """Sign and store the tag of a position, with the notary's clock (``now``, seconds) in it."""
+    tag = Tag(
+        target=target,
+        target_kind="commit",
+        name=f"{space}@{number}".encode(),
+        tagger=machine_identity(name, now),
+        message=trailers.compose(
+            f"{space}@{number}", [("Gitsync-Ledger", ledger)] if number > 1 else []
+        ),
+    )
+    signed = replace(tag, signature=signer.sign(tag_payload(tag)))
+    return facts.store.write("tag", encode_tag(signed))
+
+
+class _PartError(Exception):
+    """A run that got part of its way: what it did, and why it stopped."""
+
+    def __init__(self, report: WitnessReport, cause: RefusedError, single: Oid | None) -> None:
+        super().__init__(str(cause))
+        self.report = report
+        self.cause = cause
+        self.single = single
+
+
+def _only(batch: Batch) -> Oid | None:
+    """The proposal of a batch of one, to be blamed when the home refuses it."""
+    if len(batch.landed) != 1:
+        return None
+    return next((r.proposal for r in batch.receipts if r.number == batch.landed[0].number), None)
+
+
+def _with(report: WitnessReport, done: list[Receipt], verifier: Verifier) -> WitnessReport:
+    verifier.index.close()
+    return replace(report, receipts=tuple(done))
+
+
+def _joined(first: WitnessReport | None, second: WitnessReport) -> WitnessReport:
+    if first is None:
+        return second
+    return replace(
+        second,
+        before=first.before,
+        receipts=(*first.receipts, *second.receipts),
+        healed_tags=(*first.healed_tags, *second.healed_tags),
+        healed_receipts=first.healed_receipts + second.healed_receipts,
+    )

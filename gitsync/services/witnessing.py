@@ -1,0 +1,112 @@
+"""Opening a witness: which home, one run at a time, and following a home that changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitsync.domain.names import space_branch
+from gitsync.services.home import Home, LocalHome, RemoteHome
+from gitsync.services.refview import known_tags
+from gitsync.services.witness import BATCH, Witness, WitnessReport
+from gitsync.storage.durable import FileLock
+from gitsync.storage.watching import wait_for_change
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gitsync.domain.ledger.state import State
+    from gitsync.services.workspace import Workspace
+    from gitsync.storage.positions import VerifiedPosition
+
+LOCK_SECONDS = 60.0
+POLL_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessOptions:
+    """``remote`` overrides where the home is; ``batch`` bounds the snapshots of one emission."""
+
+    remote: str | None = None
+    key: str | None = None
+    dry_run: bool = False
+    batch: int = BATCH
+
+
+def home_of(ws: Workspace, remote: str | None) -> Home:
+    """The home: the given remote, this clone's remote, or this repository itself."""
+    name = remote or ws.remote
+    if name is None:
+        return LocalHome(ws.repo, ws.space)
+    return RemoteHome(ws.repo, ws.repo.remote(name), ws.space)
+
+
+def run_once(ws: Workspace, options: WitnessOptions) -> WitnessReport:
+    """One drain. Only one run at a time works in this repository; another waits its turn.
+
+    Raises what :class:`Witness` raises, and EnvironmentFault ``lock.busy``.
+    """
+    host = ws.host
+    home = home_of(ws, options.remote)
+    ws.repo.state_dir.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(
+        ws.repo.state_dir / "witness.lock",
+        timeout=LOCK_SECONDS,
+        clock=host.monotonic,
+        sleep=host.sleep,
+    )
+    with lock:
+        witness = Witness(
+            repo=ws.repo,
+            home=home,
+            signer=ws.signer(options.key),
+            make_verifier=ws.verifier,
+            now=host.seconds,
+            on_position=lambda position, state: _accept(ws, home, position, state),
+            size=options.batch,
+            progress=lambda done, total: host.progress("deciding proposals", done, total),
+            dry_run=options.dry_run,
+        )
+        return witness.run()
+
+
+def _accept(ws: Workspace, home: Home, position: VerifiedPosition, state: State) -> None:
+    """Take the witness's own work as verified here, and let a checked-out ``common`` follow."""
+    before = ws.repo.refs.get(space_branch(ws.space))
+    ws.accept(position, state, dict(known_tags(ws.repo, home.source, ws.space)))
+    if (
+        ws.repo.head() == space_branch(ws.space)
+        and before is not None
+        and before != position.commit
+    ):
+        ws.repo.git("read-tree", "-m", "-u", before, position.commit)
+
+
+def watch(
+    ws: Workspace, options: WitnessOptions, opened: Callable[[], Workspace]
+) -> Iterator[WitnessReport]:
+    """Drain again whenever the home changes, until the caller stops asking.
+
+    A bare repository on this file system is watched; anything else is asked every few seconds.
+    ``opened`` opens the workspace anew, so that each round sees the newest packs and settings.
+    """
+    folder = _local_folder(ws, options)
+    while True:
+        yield run_once(opened(), options)
+        if folder is not None:
+            wait_for_change(folder, POLL_SECONDS * 12)
+        else:
+            ws.host.sleep(POLL_SECONDS)
+
+
+def _local_folder(ws: Workspace, options: WitnessOptions) -> Path | None:
+    name = options.remote or ws.remote
+    if name is None:
+        return ws.repo.common_dir / "refs"
+    url = ws.repo.config(f"remote.{name}.url") or name
+    path = Path(url.removeprefix("file://"))
+    for candidate in (path / "refs", path / ".git" / "refs"):
+        if candidate.is_dir():
+            return candidate
+    return None

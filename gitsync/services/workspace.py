@@ -1,0 +1,230 @@
+"""One clone, one domain: the repository together with who works in it and on which ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gitsync.codec.settings import ROSTER
+from gitsync.domain.errors import EnvironmentFault, UsageError
+from gitsync.domain.merge.trees import entry_at
+from gitsync.domain.names import (
+    DEFAULT_SPACE,
+    check_domain,
+    people_branch,
+    position_tag,
+    space_branch,
+)
+from gitsync.domain.objects import Commit, Oid, Signature
+from gitsync.services.replay import load_state
+from gitsync.services.verifying import Verifier
+from gitsync.storage.durable import write_atomic
+from gitsync.storage.index import PositionIndex
+from gitsync.storage.keys import KeyChoice, find_key
+from gitsync.storage.positions import PositionStore, VerifiedPosition, state_home
+from gitsync.storage.refs import RefUpdate
+from gitsync.storage.repository import Repository
+from gitsync.storage.signing import Signer, open_signer
+from gitsync.storage.worktree import WorkTree
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gitsync.domain.ledger.state import State
+    from gitsync.domain.ports import Settings
+    from gitsync.services.host import Host
+    from gitsync.storage.facts import StoreFacts
+
+_NOT_A_LEDGER = "this repository is not set up for gitsync"
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """An opened clone. ``domain`` and ``anchor`` are None until ``init`` or ``join``; ``remote``
+    is None where this repository itself is the home."""
+
+    host: Host
+    repo: Repository
+    space: str
+    domain: str | None
+    anchor: Oid | None
+    remote: str | None
+
+    @classmethod
+    def open(cls, host: Host) -> Workspace:
+        """The clone that the host's folder lies in.
+
+        In a code repository the ledger is its linked work tree, from wherever it is asked for.
+        """
+        repo = Repository.open(host.cwd)
+        linked = repo.config("gitsync.path")
+        if linked is not None and not (repo.work_tree and _is_linked(repo, linked)):
+            repo = Repository.open(repo.common_dir.parent / linked)
+        anchor = repo.config("gitsync.anchor")
+        return cls(
+            host=host,
+            repo=repo,
+            space=repo.config("gitsync.space") or DEFAULT_SPACE,
+            domain=repo.config("gitsync.domain"),
+            anchor=Oid(anchor) if anchor else None,
+            remote=repo.config("gitsync.remote"),
+        )
+
+    @property
+    def facts(self) -> StoreFacts:
+        """The repository's objects and what they mean."""
+        return self.repo.facts
+
+    def me(self) -> str:
+        """The domain of this clone. Raises EnvironmentFault ``domain.none``."""
+        if self.domain is None:
+            raise EnvironmentFault(
+                "domain.none", _NOT_A_LEDGER,
+                hint="begin one: gitsync init --name YOU\nor join one: gitsync join URL DIR --name YOU",
+            )  # fmt: skip
+        return check_domain(self.domain)
+
+    def ledger(self) -> Oid:
+        """The trust anchor. Raises EnvironmentFault ``anchor.none``."""
+        if self.anchor is None:
+            raise EnvironmentFault(
+                "anchor.none", _NOT_A_LEDGER, hint="run: gitsync init --name YOU"
+            )
+        return self.anchor
+
+    def branch(self) -> str:
+        """The ref that this clone's person works on."""
+        return people_branch(self.me())
+
+    def work_tree(self) -> WorkTree:
+        """The files. Raises EnvironmentFault for a bare repository."""
+        return WorkTree(self.repo)
+
+    # -- keys -------------------------------------------------------------------------------
+
+    def key(self, explicit: str | None = None) -> KeyChoice:
+        """Which key signs here. Raises EnvironmentFault ``key.*``."""
+        return find_key(explicit, self.repo.config, self.host.env, self.host.home)
+
+    def signer(self, explicit: str | None = None) -> Signer:
+        """The opened key; asks for a passphrase only on a terminal."""
+        return open_signer(
+            self.key(explicit), interactive=self.host.ask is not None, ask=self.host.ask
+        )
+
+    def identity(self) -> Signature:
+        """Author and committer for this person's commits, now."""
+        name = self.repo.config("user.name") or self.me()
+        email = self.repo.config("user.email") or f"{self.me()}@gitsync.invalid"
+        return Signature(_clean(name), _clean(email), self.host.seconds(), b"+0000")
+
+    def commit_as_me(self, commit: Commit, signer: Signer | None = None) -> Oid:
+        """Sign a commit with this clone's key, store it durably, and read it back."""
+        from gitsync.services.deciding import sign_commit
+
+        oid = sign_commit(self.facts, signer or self.signer(), commit)
+        self.repo.store.flush()
+        self.facts.store.read(oid)
+        return oid
+
+    # -- verified state ---------------------------------------------------------------------
+
+    def positions(self) -> PositionStore:
+        """Where the verified position is kept."""
+        return PositionStore(
+            self.repo.state_dir, state_home(self.host.env, self.host.home), self.space
+        )
+
+    def position(self) -> VerifiedPosition | None:
+        """How far this machine has verified the ledger."""
+        return self.positions().load(self.anchor)
+
+    def verified(self) -> VerifiedPosition:
+        """The verified position. Raises EnvironmentFault ``position.none``."""
+        found = self.position()
+        if found is None:
+            raise EnvironmentFault(
+                "position.none", "nothing of this ledger has been verified here yet",
+                hint="gitsync pull",
+            )  # fmt: skip
+        return found
+
+    def state(self) -> State:
+        """The ledger at the verified position."""
+        position = self.verified()
+        return load_state(self.facts, position.anchor, self.space, position.commit)
+
+    def settings(self) -> Settings:
+        """Policy, schema and roster at the verified position."""
+        return self.state().settings
+
+    def index(self) -> PositionIndex:
+        """The position index of this repository."""
+        return PositionIndex(self.repo.state_dir / "index.db")
+
+    def verifier(self, *, fresh: bool = False) -> Verifier:
+        """A verifier from the stored position on; ``fresh`` trusts no cache at all."""
+        host = self.host
+        return Verifier(
+            facts=self.facts,
+            index=PositionIndex(None) if fresh else self.index(),
+            space=self.space,
+            anchor=self.anchor,
+            stored=self.position(),
+            evidence_dir=self.repo.state_dir / "evidence",
+            now=host.seconds(),
+            progress=lambda done, total: host.progress("verifying snapshots", done, total),
+        )
+
+    def accept(self, position: VerifiedPosition, state: State, tags: dict[int, Oid]) -> None:
+        """Make a verified position this clone's own: ``common``, its tags, the roster's copy.
+
+        ``tags`` are the verified tags by number. The branch moves only after the position is
+        stored, so a position that is ahead after a kill is healed by the next verification.
+        """
+        self.repo.state_dir.mkdir(parents=True, exist_ok=True)
+        self.positions().save(position)
+        here = self.repo.refs.list(space_branch(self.space), f"refs/tags/{self.space}@*")
+        updates = []
+        branch = space_branch(self.space)
+        if here.get(branch) != position.commit:
+            updates.append(RefUpdate(branch, position.commit, here.get(branch)))
+        for number, tag in tags.items():
+            ref = position_tag(self.space, number)
+            if number <= position.number and here.get(ref) != tag:
+                updates.append(RefUpdate(ref, tag, here.get(ref)))
+        self.repo.refs.transact(
+            updates, message=f"gitsync: verified {self.space}@{position.number}"
+        )
+        self.write_roster(state)
+
+    def write_roster(self, state: State) -> None:
+        """Keep the verified roster where stock git's configuration points to."""
+        entry = entry_at(self.facts, state.tree, ROSTER.encode())
+        if entry is not None:
+            path = self.repo.state_dir / "allowed_signers"
+            data = self.facts.blob(Oid(entry[1].hex()))
+            if not path.exists() or path.read_bytes() != data:
+                write_atomic(path, data)
+
+    def with_anchor(self, anchor: Oid) -> Workspace:
+        """The same clone with another trust anchor."""
+        return replace(self, anchor=anchor)
+
+
+def _is_linked(repo: Repository, linked: str) -> bool:
+    tree = repo.work_tree
+    return tree is not None and tree.resolve() == (repo.common_dir.parent / linked).resolve()
+
+
+def _clean(text: str) -> bytes:
+    kept = "".join(char for char in text if char not in "<>\n\0")
+    return kept.strip().encode("utf-8", "replace")
+
+
+def relative_to(root: Path, cwd: Path, path: str) -> str:
+    """A path as typed in ``cwd``, as git names it below ``root``. Raises UsageError."""
+    try:
+        return (cwd / path).resolve().relative_to(root.resolve()).as_posix()
+    except ValueError as error:
+        raise UsageError("path.outside", f"{path} is not below {root}") from error

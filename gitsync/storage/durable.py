@@ -1,0 +1,306 @@
+"""Files that are whole or absent, and on disk before anyone is told so.
+
+A file is written beside its place, synced, and moved there; then the folder is synced, because a
+move that only memory knows is undone by a power cut. Readers need no lock: they see the old
+content or the new. Names of unfinished files start with ``tmp_``, which git itself sweeps away in
+its object folders.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
+
+from gitsync.domain.errors import BugError, EnvironmentFault, RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+    from types import TracebackType
+
+    from gitsync.codec.pack import Pack
+
+TEMPORARY: Final = "tmp_gitsync_"
+
+_LONGEST_PAUSE: Final = 0.05  # seconds between two tries for a lock
+_FIRST_PAUSE: Final = 0.001
+_NO_LINKS: Final = frozenset(
+    {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+)
+_F_FULLFSYNC: Final[int | None] = getattr(fcntl, "F_FULLFSYNC", None)
+
+
+class _Cause(NamedTuple):
+    code: str
+    message: str
+    hint: str | None
+
+
+_FULL = _Cause(
+    "disk.full", "there is no space left", "Free some space, then run the command again."
+)
+_READ_ONLY = _Cause(
+    "disk.read-only", "the disk is read-only", "Mount it writable, or use a copy on another disk."
+)
+_DENIED = _Cause(
+    "disk.denied", "permission is missing", "Check who owns the file and the folder it is in."
+)
+_CAUSES: Final = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL._replace(message="the disk quota is used up"),
+    errno.EFBIG: _Cause(
+        "disk.file-too-large",
+        "the file is larger than this disk or process may hold",
+        "Use a disk with another file system, or raise the limit on file sizes.",
+    ),
+    errno.EROFS: _READ_ONLY,
+    errno.EACCES: _DENIED,
+    errno.EPERM: _DENIED,
+    errno.ENOENT: _Cause("disk.missing", "the file or its folder does not exist", None),
+}
+
+
+def write_atomic(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = True) -> None:
+    """Put ``data`` at ``path``, replacing what is there in one step.
+
+    The umask narrows ``mode``. With ``sync`` the content survives a power cut once this returns.
+    Raises EnvironmentFault (``disk.full``, ``disk.read-only``, ``disk.denied``, ...); what was at
+    ``path`` is then unchanged, and no temporary file stays.
+    """
+    with _faults(path):
+        with _temporary(path, data, mode, sync=sync) as temporary:
+            temporary.replace(path)
+        if sync:
+            _sync_folder(path.parent)
+
+
+def write_new(path: Path, data: bytes, mode: int = 0o644, *, sync: bool = True) -> None:
+    """Put ``data`` at ``path``, where nothing may be yet; of several writers exactly one succeeds.
+
+    Raises RefusedError ``file.exists``, or EnvironmentFault as :func:`write_atomic` does.
+    """
+    with _faults(path):
+        try:
+            with _temporary(path, data, mode, sync=sync) as temporary:
+                _claim(temporary, path, data, mode, sync=sync)
+        except FileExistsError:
+            raise RefusedError("file.exists", f"{path} exists already") from None
+        if sync:
+            _sync_folder(path.parent)
+
+
+def fsync_dir(path: Path) -> None:
+    """Make the names in the folder ``path`` survive a power cut. Raises EnvironmentFault."""
+    with _faults(path):
+        _sync_folder(path)
+
+
+def save_pack(pack: Pack, objects_dir: Path, *, sync: bool = True) -> Path:
+    """Store ``pack`` in a repository's ``objects`` folder and return the path of the ``.pack``.
+
+    The index comes last: git looks at a pack only when it has one. Files that are there already
+    with this content are kept; others under these names are torn and are replaced. With ``sync``
+    all of it survives a power cut once this returns. Raises EnvironmentFault, see
+    :func:`write_atomic`.
+    """
+    folder = objects_dir / "pack"
+    content, index = folder / f"{pack.name}.pack", folder / f"{pack.name}.idx"
+    with _faults(folder):
+        folder.mkdir(exist_ok=True)
+        whole = _holds(content, pack.pack, sync=sync)
+        if not (whole and _holds(index, pack.index, sync=sync)):
+            with _temporary(index, pack.index, 0o444, sync=sync) as temporary_index:
+                if not whole:
+                    with _temporary(content, pack.pack, 0o444, sync=sync) as temporary:
+                        temporary.replace(content)
+                temporary_index.replace(index)
+        if sync:
+            _sync_folder(folder)
+    return content
+
+
+class FileLock:
+    """One holder at a time among the processes of this machine, by ``flock``.
+
+    The kernel drops the lock when its holder ends, however it ends, so a left-over lock file means
+    nothing and is never removed. ``timeout`` is in seconds; ``clock`` must not jump.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        timeout: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._path = path
+        self._timeout = timeout
+        self._clock = clock
+        self._sleep = sleep
+        self._fd: int | None = None
+
+    def acquire(self) -> None:
+        """Wait for the lock. Raises EnvironmentFault ``lock.busy`` when the time is up."""
+        if self._fd is not None:
+            raise BugError("lock.twice", f"{self._path} is already held by this very lock")
+        deadline = self._clock() + self._timeout
+        pause = _FIRST_PAUSE
+        with _faults(self._path):
+            while not self._try():
+                left = deadline - self._clock()
+                if left <= 0:
+                    raise self._busy()
+                self._sleep(min(pause, left))
+                pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def release(self) -> None:
+        """Give the lock up. Does nothing when it is not held."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            with suppress(OSError):
+                fcntl.flock(fd, fcntl.LOCK_UN)  # also for a forked child that inherited it
+            os.close(fd)
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
+    def _try(self) -> bool:
+        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        held = False
+        try:
+            held = self._locks(fd)
+        finally:
+            if not held:
+                os.close(fd)
+        if held:
+            self._fd = fd
+            with suppress(OSError):  # a help for whoever waits, no more
+                # Not emptied first: ext4 flushes a file that was emptied and written again.
+                os.pwrite(fd, b"%-11d\n" % os.getpid(), 0)
+                os.ftruncate(fd, 12)
+        return held
+
+    def _locks(self, fd: int) -> bool:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever deletes a locked file makes room for a second one under its name.
+            return os.path.samestat(os.fstat(fd), self._path.lstat())
+        except (BlockingIOError, FileNotFoundError):
+            return False
+
+    def _busy(self) -> EnvironmentFault:
+        holder = b""
+        with suppress(OSError), self._path.open("rb") as file:
+            holder = file.read(20).strip()
+        who = f"process {int(holder)}" if holder.isdigit() else "another process"
+        return EnvironmentFault(
+            "lock.busy",
+            f"{self._path} is held by {who}",
+            hint="Wait until it is done, then run the command again.",
+        )
+
+
+@contextmanager
+def _faults(path: Path) -> Iterator[None]:
+    """Turn what the operating system reports into errors that say what to do."""
+    try:
+        yield
+    except OSError as error:
+        cause = _CAUSES.get(
+            error.errno or 0,
+            _Cause("disk.failed", error.strerror or "the operating system gives no reason", None),
+        )
+        raise EnvironmentFault(
+            cause.code, f"cannot write {path}: {cause.message}", hint=cause.hint
+        ) from error
+
+
+@contextmanager
+def _temporary(path: Path, data: bytes, mode: int, *, sync: bool) -> Iterator[Path]:
+    """A complete file in the folder of ``path``; removed again if the block fails."""
+    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}_{os.urandom(6).hex()}")
+    _create(temporary, data, mode, sync=sync)
+    try:
+        yield temporary
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _create(path: Path, data: bytes, mode: int, *, sync: bool) -> None:
+    """Write a file that must not exist yet; it is gone again if that fails."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        try:
+            rest = memoryview(data)
+            while rest:  # the kernel may take less than it is given
+                rest = rest[os.write(fd, rest) :]
+            if sync:
+                _sync_file(fd)
+        finally:
+            os.close(fd)
+    except BaseException:
+        with suppress(OSError):
+            path.unlink()
+        raise
+
+
+def _claim(temporary: Path, path: Path, data: bytes, mode: int, *, sync: bool) -> None:
+    """Give the finished file the name ``path`` unless that is taken (FileExistsError)."""
+    try:
+        path.hardlink_to(temporary)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # FAT knows no links: still exclusive there, but a kill may leave an unfinished file.
+        _create(path, data, mode, sync=sync)
+    temporary.unlink()
+
+
+def _holds(path: Path, data: bytes, *, sync: bool) -> bool:
+    """Whether the file is there with exactly this content, synced if asked for."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    with open(fd, "rb") as file:
+        if os.fstat(fd).st_size != len(data) or file.read() != data:
+            return False
+        if sync:
+            _sync_file(fd)
+    return True
+
+
+def _sync_file(fd: int) -> None:
+    if _F_FULLFSYNC is not None:  # macOS: fsync alone stops at the drive's own cache
+        with suppress(OSError):
+            fcntl.fcntl(fd, _F_FULLFSYNC)
+            return
+    os.fsync(fd)
+
+
+def _sync_folder(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _sync_file(fd)
+    except OSError as error:
+        # Some file systems cannot sync a folder and have nothing to lose by it.
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
+    finally:
+        os.close(fd)

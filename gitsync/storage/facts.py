@@ -1,0 +1,176 @@
+"""What the objects of a store mean, remembered as far as memory allows.
+
+Everything here is a function of an object's bytes, so a cache can be wrong only by a fault of the
+machine. Signatures are verified once a commit; whether the key counts is the caller's question.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from gitsync.codec import frontmatter, settings
+from gitsync.codec.gitobjects import (
+    commit_payload,
+    encode_tree,
+    parse_commit,
+    parse_tag,
+    parse_tree,
+    tag_payload,
+)
+from gitsync.codec.records import read_commit_record
+from gitsync.codec.schemafile import head as read_head
+from gitsync.domain.errors import FormatError, GitsyncError, VerificationError
+from gitsync.domain.objects import Commit, Oid, Tag, Tree
+from gitsync.storage.cache import Cache
+from gitsync.storage.signing import verify
+
+if TYPE_CHECKING:
+    from gitsync.codec.settings import LedgerSettings
+    from gitsync.domain.artifact import ArtifactHead
+    from gitsync.domain.ports import Settings
+    from gitsync.domain.records import CommitRecord
+    from gitsync.domain.roster import PublicKey
+    from gitsync.domain.schema import Schema
+    from gitsync.storage.objects import ObjectStore
+
+_TREE_ENTRIES: Final = 150_000
+_COMMITS: Final = 8_000
+_HEADS: Final = 8_000
+_MAX_CONFIG_BYTES: Final = 1 << 20
+EMPTY_TREE: Final = Oid("4b825dc642cb6eb9a060e54bf8d69288fbee4904")
+MAX_TREE_BYTES: Final = 32 << 20
+
+
+class StoreFacts:
+    """The port ``Facts`` over any :class:`ObjectStore`."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self.store = store
+        self._trees: Cache[Oid, Tree] = Cache(_TREE_ENTRIES, lambda tree: len(tree) + 4)
+        self._commits: Cache[Oid, Commit] = Cache(_COMMITS)
+        self._signers: Cache[Oid, PublicKey] = Cache(_COMMITS)
+        self._settings: Cache[Oid, LedgerSettings] = Cache(16)
+        self._heads: Cache[tuple[Oid, int], tuple[ArtifactHead | None]] = Cache(_HEADS)
+
+    def raw(self, oid: Oid, kind: str) -> bytes:
+        """An object's bytes. Raises VerificationError when it is missing or of another kind."""
+        found, data = self.store.read(oid)
+        if found != kind:
+            raise VerificationError("object.kind", f"{oid[:12]} is a {found}, not a {kind}")
+        return data
+
+    def commit(self, oid: Oid) -> Commit:
+        """See ``Objects``."""
+        found = self._commits.get(oid)
+        if found is None:
+            found = parse_commit(self.raw(oid, "commit"))
+            self._commits.put(oid, found)
+        return found
+
+    def tag(self, oid: Oid) -> Tag:
+        """An annotated tag. Raises FormatError or VerificationError."""
+        return parse_tag(self.raw(oid, "tag"))
+
+    def tree(self, oid: Oid) -> Tree:
+        """See ``Objects``."""
+        if oid == EMPTY_TREE:
+            return {}  # git knows it without storing it
+        found = self._trees.get(oid)
+        if found is None:
+            data = self.raw(oid, "tree")
+            if len(data) > MAX_TREE_BYTES:
+                raise FormatError(
+                    "tree.too-large", f"a folder's listing exceeds {MAX_TREE_BYTES} bytes"
+                )
+            found = parse_tree(data)
+            self._trees.put(oid, found)
+        return found
+
+    def blob(self, oid: Oid) -> bytes:
+        """See ``Objects``."""
+        return self.raw(oid, "blob")
+
+    def blob_size(self, oid: Oid) -> int:
+        """See ``Objects``."""
+        return self.store.size(oid)
+
+    def put_tree(self, tree: Tree, like: Oid | None = None) -> Oid:
+        """See ``Objects``."""
+        oid = self.store.write("tree", encode_tree(tree), like)
+        self._trees.put(oid, tree)
+        return oid
+
+    def put_blob(self, data: bytes) -> Oid:
+        """See ``Objects``."""
+        return self.store.write("blob", data)
+
+    def record(self, oid: Oid) -> CommitRecord:
+        """See ``Facts``."""
+        return read_commit_record(self.commit(oid).message)
+
+    def signer(self, oid: Oid) -> PublicKey:
+        """See ``Facts``."""
+        found = self._signers.get(oid)
+        if found is None:
+            found = self._verify(self.commit(oid), oid)
+            self._signers.put(oid, found)
+        return found
+
+    def _verify(self, commit: Commit, oid: Oid) -> PublicKey:
+        if commit.signature is None:
+            raise VerificationError(
+                "signature.missing",
+                f"commit {oid[:12]} is not signed",
+                hint="sign it: git commit --amend -S --no-edit   (gitsync id use sets git up for it)",
+            )
+        return verify(commit.signature, commit_payload(commit))
+
+    def tag_signer(self, tag: Tag) -> PublicKey:
+        """The key whose valid signature a tag carries. Raises VerificationError, FormatError."""
+        if tag.signature is None:
+            name = tag.name.decode("utf-8", "replace")
+            raise VerificationError("signature.missing", f"the tag {name} is not signed")
+        return verify(tag.signature, tag_payload(tag))
+
+    def settings(self, tree: Oid) -> Settings:
+        """See ``Facts``."""
+        entry = self.tree(tree).get(b".gitsync")
+        key = Oid(entry[1].hex()) if entry is not None else Oid("")
+        found = self._settings.get(key)
+        if found is None:
+            listing = self.tree(key) if entry is not None and entry[0] == b"40000" else {}
+            files = [
+                self._config(listing, name)
+                for name in (b"policy.yaml", b"schema.yaml", b"allowed_signers")
+            ]
+            found = settings.decode(*files)
+            self._settings.put(key, found)
+        return found
+
+    def _config(self, listing: Tree, name: bytes) -> bytes | None:
+        entry = listing.get(name)
+        if entry is None:
+            return None
+        oid = Oid(entry[1].hex())
+        if self.blob_size(oid) > _MAX_CONFIG_BYTES:
+            raise FormatError(
+                "policy.too-large", f".gitsync/{name.decode()} exceeds {_MAX_CONFIG_BYTES} bytes"
+            )
+        return self.blob(oid)
+
+    def head(self, blob: Oid, schema: Schema) -> ArtifactHead | None:
+        """See ``Facts``."""
+        key = (blob, id(schema))
+        found = self._heads.get(key)
+        if found is None:
+            found = (read_head(self.blob(blob), schema),)
+            self._heads.put(key, found)
+        return found[0]
+
+    def head_problem(self, raw: bytes) -> str | None:
+        """See ``Facts``."""
+        try:
+            frontmatter.parse(raw)
+        except GitsyncError as error:
+            return str(error)
+        return None

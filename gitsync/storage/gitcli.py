@@ -1,0 +1,118 @@
+"""Stock git as a child process: an argument list, a scrubbed environment, never a shell."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitsync.domain.errors import EnvironmentFault
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# Transport and credentials stay the user's own; everything else that begins with GIT_ could
+# redirect us to another repository, index or object store.
+_KEPT = frozenset(
+    {
+        "GIT_ASKPASS",
+        "GIT_SSH",
+        "GIT_SSH_COMMAND",
+        "GIT_SSH_VARIANT",
+        "GIT_SSL_CAINFO",
+        "GIT_SSL_CAPATH",
+        "GIT_SSL_NO_VERIFY",
+        "GIT_PROXY_COMMAND",
+        "GIT_TERMINAL_PROMPT",
+        "GIT_CURL_VERBOSE",
+        "GIT_TRACE",
+        "GIT_CONFIG_GLOBAL",
+        "GIT_CONFIG_SYSTEM",
+        "GIT_CONFIG_NOSYSTEM",
+        "GIT_ALLOW_PROTOCOL",
+        "GIT_PROTOCOL_FROM_USER",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a git process ended: its exit code and what it wrote."""
+
+    code: int
+    out: bytes
+    err: str
+
+
+class GitError(EnvironmentFault):
+    """Git ended with a failure that the caller did not expect."""
+
+    def __init__(self, args: Sequence[str], result: Result) -> None:
+        verb = next((arg for arg in args if not arg.startswith("-")), "git")
+        lines = [line for line in result.err.splitlines() if line.strip()]
+        said = "\n".join(lines[-6:]) or f"exit code {result.code}"
+        super().__init__("git.failed", f"git {verb} failed: {said}")
+        self.result = result
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment for a spawned git: ours without what would redirect it."""
+    env = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith("GIT_") or key in _KEPT
+    }
+    env["LC_ALL"] = "C.UTF-8"
+    env["GIT_NO_REPLACE_OBJECTS"] = "1"
+    env["GIT_OPTIONAL_LOCKS"] = "0"
+    env.update(extra or {})
+    return env
+
+
+def run(
+    args: Sequence[str],
+    *,
+    cwd: Path | str | None = None,
+    stdin: bytes | None = None,
+    env: Mapping[str, str] | None = None,
+    check: bool = True,
+    passthrough: bool = False,
+) -> Result:
+    """Run ``git ARGS`` and wait for it.
+
+    ``passthrough`` leaves git's stderr on the user's terminal, so that progress and credential
+    prompts of a transfer are seen. Raises GitError when ``check`` is set and git fails, and
+    EnvironmentFault ``git.missing`` when there is no git.
+    """
+    import subprocess
+
+    try:
+        done = subprocess.run(
+            ["git", *args],
+            cwd=cwd,
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            stdout=subprocess.PIPE,
+            stderr=None if passthrough else subprocess.PIPE,
+            env=environment(env),
+            check=False,
+        )
+    except FileNotFoundError as error:
+        if cwd is not None and not Path(cwd).is_dir():
+            raise EnvironmentFault("folder.missing", f"there is no folder {cwd}") from error
+        raise EnvironmentFault(
+            "git.missing", "git is not installed or not on PATH", hint="install git 2.34 or newer"
+        ) from error
+    result = Result(done.returncode, done.stdout, (done.stderr or b"").decode("utf-8", "replace"))
+    if result.code == -signal.SIGINT:
+        raise KeyboardInterrupt
+    if check and result.code != 0:
+        raise GitError(args, result)
+    return result
+
+
+def text(args: Sequence[str], *, cwd: Path | str | None = None) -> str:
+    """The standard output of a git command, without its last line break."""
+    return run(args, cwd=cwd).out.decode("utf-8", "replace").rstrip("\n")

@@ -1,0 +1,107 @@
+"""The verified position: how far this machine has checked a ledger. It never goes back.
+
+Kept in the repository and, because a power cut can take a repository back, also in the user's
+state folder (XDG), synced both times. The higher of the two counts.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitsync.domain.errors import VerificationError
+from gitsync.storage.durable import write_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gitsync.domain.objects import Oid
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedPosition:
+    """``<space>@<number>`` as verified: its commit and tag, the tips of receipts and locks that
+    came with it, and when it was seen, in seconds since the epoch."""
+
+    anchor: Oid
+    space: str
+    number: int
+    commit: Oid
+    tag: Oid | None
+    receipts: Oid | None
+    locks: Oid | None
+    seen: int
+
+
+def state_home(env: Mapping[str, str], home: Path) -> Path:
+    """The user's folder for state, by the XDG base directory specification."""
+    given = env.get("XDG_STATE_HOME", "")
+    return (Path(given) if given.startswith("/") else home / ".local" / "state") / "gitsync"
+
+
+class PositionStore:
+    """Reads and advances the position of one ledger's space."""
+
+    def __init__(self, repo_dir: Path, user_dir: Path, space: str) -> None:
+        self._repo_file = repo_dir / f"position-{space}.json"
+        self._user_dir = user_dir
+        self._space = space
+
+    def _user_file(self, anchor: Oid) -> Path:
+        return self._user_dir / "positions" / f"{anchor}-{self._space}.json"
+
+    def load(self, anchor: Oid | None) -> VerifiedPosition | None:
+        """The highest position stored for ``anchor`` (None: whatever this repository knows).
+
+        Raises VerificationError ``position.fork`` if the two copies name different commits for
+        one number, and ``position.damaged`` if neither can be read although one exists.
+        """
+        here = _read(self._repo_file)
+        anchor = anchor or (here.anchor if here else None)
+        there = _read(self._user_file(anchor)) if anchor else None
+        if here is not None and anchor is not None and here.anchor != anchor:
+            here = None
+        found = [one for one in (here, there) if one is not None]
+        if not found:
+            if self._repo_file.exists():
+                raise VerificationError(
+                    "position.damaged",
+                    f"the stored position {self._repo_file} cannot be read",
+                    hint="check everything anew: gitsync verify --full",
+                )
+            return None
+        if (
+            len(found) == 2
+            and found[0].number == found[1].number
+            and found[0].commit != found[1].commit
+        ):
+            raise VerificationError(
+                "position.fork",
+                f"two clones on this machine have verified different {found[0].space}@{found[0].number}",
+                hint="compare them: one of the two was served another history",
+            )
+        return max(found, key=lambda one: (one.number, one.seen))
+
+    def save(self, position: VerifiedPosition) -> None:
+        """Store a position in both places, synced; a lower number never replaces a higher one."""
+        data = (json.dumps(asdict(position), indent=1) + "\n").encode()
+        for path in (self._user_file(position.anchor), self._repo_file):
+            stored = _read(path)
+            if (
+                stored is not None
+                and stored.anchor == position.anchor
+                and stored.number > position.number
+            ):
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(path, data)
+
+
+def _read(path: Path) -> VerifiedPosition | None:
+    try:
+        found = json.loads(path.read_bytes())
+        return VerifiedPosition(**found)
+    except (OSError, ValueError, TypeError):
+        return None

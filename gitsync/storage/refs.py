@@ -1,0 +1,137 @@
+"""Refs: listing, and moving several as one transaction with their old values.
+
+Moves go through ``git update-ref --stdin``: exactly one of many racing processes wins, which
+libgit2's own reference creation does not give. What acknowledges is synced before it is reported.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitsync.domain.errors import EnvironmentFault, RefusedError
+from gitsync.domain.objects import Oid
+from gitsync.storage import gitcli
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+ZERO = "0" * 40
+
+
+@dataclass(frozen=True, slots=True)
+class RefUpdate:
+    """Move ``ref`` from ``old`` to ``new``. None for ``new`` deletes, None for ``old`` demands
+    that the ref does not exist yet."""
+
+    ref: str
+    new: Oid | None
+    old: Oid | None
+
+
+class RefsMovedError(RefusedError):
+    """Somebody else moved a ref first: read again and decide anew."""
+
+
+class Refs:
+    """The refs of one repository. ``common_dir`` is the folder that all its work trees share."""
+
+    def __init__(self, common_dir: Path) -> None:
+        self._dir = common_dir
+
+    def list(self, *patterns: str) -> dict[str, Oid]:
+        """Ref name -> object id for all refs below the given prefixes or equal to them."""
+        out = gitcli.run(
+            [
+                "for-each-ref",
+                "--format=%(objectname) %(refname)",
+                *(p.rstrip("/") for p in patterns),
+            ],
+            cwd=self._dir,
+        ).out
+        found: dict[str, Oid] = {}
+        for line in out.decode("utf-8", "surrogateescape").splitlines():
+            oid, _, name = line.partition(" ")
+            found[name] = Oid(oid)
+        return found
+
+    def get(self, ref: str) -> Oid | None:
+        """The id that one ref holds, or None."""
+        loose = self._dir / ref
+        try:
+            value = loose.read_text("ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            return self._packed(ref)
+        if len(value) == 40 and all(char in "0123456789abcdef" for char in value):
+            return Oid(value)
+        raise EnvironmentFault(
+            "ref.broken", f"the ref {ref} is torn", hint=f"restore it: git fetch, or remove {ref}"
+        )
+
+    def _packed(self, ref: str) -> Oid | None:
+        try:
+            data = (self._dir / "packed-refs").read_bytes()
+        except FileNotFoundError:
+            return None
+        needle = b" " + ref.encode() + b"\n"
+        at = data.find(needle)
+        return Oid(data[at - 40 : at].decode()) if at >= 40 else None
+
+    def transact(self, updates: Sequence[RefUpdate], *, message: str, sync: bool = True) -> None:
+        """Apply all updates or none, as far as locks reach; with ``sync`` also against power cuts.
+
+        Raises RefsMovedError ``ref.moved`` when an old value does not match, EnvironmentFault for
+        anything else that git reports.
+        """
+        if not updates:
+            return
+        lines = []
+        for update in updates:
+            if update.new is None:
+                lines.append(f"delete {update.ref}\0{update.old or ''}\0")
+            else:
+                lines.append(f"update {update.ref}\0{update.new}\0{update.old or ZERO}\0")
+        config = ["-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync"] if sync else []
+        result = gitcli.run(
+            [*config, "update-ref", "-m", message, "--stdin", "-z"],
+            cwd=self._dir,
+            stdin="".join(lines).encode(),
+            check=False,
+        )
+        if result.code != 0:
+            raise self._explain(result.err)
+        if sync:
+            self._sync_folders(update.ref for update in updates if update.new is not None)
+
+    def _explain(self, said: str) -> RefusedError | EnvironmentFault:
+        last = next(
+            (line for line in reversed(said.splitlines()) if line.strip()), "no reason given"
+        )
+        if (
+            "but expected" in said
+            or "reference already exists" in said
+            or "unable to resolve" in said
+        ):
+            return RefsMovedError(
+                "ref.moved", f"a ref moved meanwhile: {last}", hint="run it again"
+            )
+        if "Unable to create" in said and ".lock" in said:
+            return RefsMovedError(
+                "ref.locked",
+                f"another git holds a lock: {last}",
+                hint="run it again; a lock that stays after a crash can be removed by hand",
+            )
+        return EnvironmentFault("ref.failed", f"git could not move the refs: {last}")
+
+    def _sync_folders(self, refs: Iterable[str]) -> None:
+        for folder in {(self._dir / ref).parent for ref in refs}:
+            try:
+                handle = os.open(folder, os.O_RDONLY)
+            except OSError:
+                continue  # the ref was packed meanwhile: packed-refs is synced by git
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)

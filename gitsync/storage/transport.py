@@ -1,0 +1,130 @@
+"""Fetch, push and list by the user's own git: its protocols, credentials and proxies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitsync.domain.errors import EnvironmentFault, RefusedError
+from gitsync.domain.objects import Oid
+from gitsync.storage import gitcli
+from gitsync.storage.refs import RefsMovedError, RefUpdate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_UNREACHABLE = (
+    "Could not read from remote repository",
+    "unable to access",
+    "does not appear to be a git repository",
+    "Could not resolve",
+    "Connection refused",
+    "Connection timed out",
+    "not found",
+    "No such file or directory",
+    "unable to connect",
+    "early EOF",
+    "hung up unexpectedly",
+)
+_RACES = (
+    "stale info",
+    "cannot lock ref",
+    "failed to update ref",
+    "fetch first",
+    "reference already exists",
+)
+
+
+class RemoteRejectedError(RefusedError):
+    """The remote refused a push by a rule of its own: a hook, a protection, a scanner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """One remote of a repository: the folder git runs in, and the remote's name or URL."""
+
+    folder: Path
+    name: str
+
+    def fetch(self, refspecs: Sequence[str], *, prune: bool = False) -> None:
+        """Fetch refspecs. Raises EnvironmentFault ``remote.unreachable``."""
+        args = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc"]
+        args += ["--prune"] if prune else []
+        result = gitcli.run(
+            [*args, "--end-of-options", self.name, *refspecs], cwd=self.folder, check=False
+        )
+        if result.code != 0:
+            raise self._failure(result, "fetch")
+
+    def list(self, *patterns: str) -> dict[str, Oid]:
+        """Ref name -> id on the remote. Raises EnvironmentFault ``remote.unreachable``."""
+        result = gitcli.run(
+            ["ls-remote", "--quiet", "--refs", "--end-of-options", self.name, *patterns],
+            cwd=self.folder,
+            check=False,
+        )
+        if result.code != 0:
+            raise self._failure(result, "ls-remote")
+        found: dict[str, Oid] = {}
+        for line in result.out.decode("utf-8", "surrogateescape").splitlines():
+            oid, _, name = line.partition("\t")
+            found[name] = Oid(oid)
+        return found
+
+    def push(self, updates: Sequence[RefUpdate], *, atomic: bool = True) -> None:
+        """Push updates, each only if the remote's ref still has its old value.
+
+        Raises RefsMovedError ``ref.moved`` when one has not, RemoteRejectedError
+        ``remote.rejected`` when the remote's own rules say no, EnvironmentFault
+        ``remote.unreachable`` or ``remote.no-atomic``.
+        """
+        if not updates:
+            return
+        args = ["push", "--porcelain", "--quiet", "--no-verify", "--no-follow-tags"]
+        args += ["--no-signed", "--no-recurse-submodules"]
+        args += ["--atomic"] if atomic else []
+        args += [f"--force-with-lease={update.ref}:{update.old or ''}" for update in updates]
+        specs = [f"{update.new or ''}:{update.ref}" for update in updates]
+        result = gitcli.run(
+            [*args, "--end-of-options", self.name, *specs], cwd=self.folder, check=False
+        )
+        if result.code != 0:
+            raise self._push_failure(result)
+
+    def _push_failure(self, result: gitcli.Result) -> Exception:
+        said = result.out.decode("utf-8", "replace") + result.err
+        if "does not support --atomic" in said:
+            return EnvironmentFault(
+                "remote.no-atomic",
+                f"the remote {self.name} cannot move several refs as one",
+                hint="use a remote that supports 'git push --atomic'",
+            )
+        rejected = [line for line in said.splitlines() if line.startswith("!")]
+        if any(word in said for word in _RACES):
+            return RefsMovedError(
+                "ref.moved", f"a ref on {self.name} moved meanwhile", hint="run it again"
+            )
+        if rejected:
+            causes = [
+                line
+                for line in rejected
+                if "atomic push failed" not in line and "transaction" not in line
+            ]
+            reasons = [line for line in result.err.splitlines() if line.startswith("remote:")]
+            words = "; ".join([*(causes or rejected)[:3], *reasons[:5]]).replace("\t", " ")
+            return RemoteRejectedError("remote.rejected", f"{self.name} refused the push: {words}")
+        return self._failure(result, "push")
+
+    def _failure(self, result: gitcli.Result, verb: str) -> EnvironmentFault:
+        if any(word in result.err for word in _UNREACHABLE):
+            lines = [line for line in result.err.splitlines() if line.strip()]
+            said = next(
+                (line for line in lines if line.startswith(("fatal:", "ssh:", "error:"))), ""
+            )
+            return EnvironmentFault(
+                "remote.unreachable",
+                f"the remote {self.name} cannot be reached ({said or 'no answer'})",
+                hint="check the address with 'git remote -v', or work on and push later",
+            )
+        return gitcli.GitError([verb], result)
