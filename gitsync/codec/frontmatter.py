@@ -88,7 +88,7 @@ class Document:
         return iter(self._fields)
 
     def span(self, name: str) -> Span | None:
-        """Where the field stands, None if there is none."""
+        """Where the field stands, None if there is none. Raises FormatError if unreadable."""
         field = self._fields.get(name)
         if field is None:
             return None
@@ -289,7 +289,7 @@ def _closing(raw: bytes, start: int, file: str | None) -> tuple[int, int]:
     """The closing fence's offset and that of the body."""
     limit = start + MAX_HEADER_BYTES
     match = _CLOSING.search(raw, start - 1, limit + 8)
-    if match is None or match.start() > limit:
+    if match is None or match.start() >= limit:
         if len(raw) > limit:
             fail(raw, start, "frontmatter.too-large",
                  f"no closing line within {MAX_HEADER_BYTES} bytes", file=file)  # fmt: skip

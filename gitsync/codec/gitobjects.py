@@ -12,7 +12,7 @@ import re
 from typing import Final
 
 from gitsync.domain.errors import FormatError
-from gitsync.domain.objects import Commit, Entry, Oid, Signature, Tag, Tree
+from gitsync.domain.objects import MODE_TREE, Commit, Entry, Oid, Signature, Tag, Tree
 
 MAX_COMMIT_BYTES: Final = 1 << 20
 MAX_PARENTS: Final = 64
@@ -139,25 +139,25 @@ def parse_tree(data: bytes) -> Tree:
     """Decode a tree. Raises FormatError ``tree.malformed`` for gaps, repeats and wrong order."""
     found = _ENTRY.findall(data)
     tree: dict[bytes, Entry] = {name: (mode, raw) for mode, name, raw in found}
+    modes = [mode for mode, _, _ in found]
     # The pattern may skip bytes between matches; only equal lengths prove that it did not.
-    if len(tree) != len(found) or sum(len(mode) + len(name) for mode, name, _ in found) + 22 * len(
-        found
-    ) != len(data):
+    taken = sum(map(len, tree)) + sum(map(len, modes)) + 22 * len(found)
+    if len(tree) != len(found) or taken != len(data):
         raise FormatError("tree.malformed", "a folder's listing is torn or names something twice")
-    keys = [_sort_key(name, mode) for mode, name, _ in found]
+    keys = [name + b"/" if mode == MODE_TREE else name for mode, name, _ in found]
     if keys != sorted(keys):
         raise FormatError("tree.malformed", "a folder's listing is out of order")
     return tree
 
 
-def _sort_key(name: bytes, mode: bytes) -> bytes:
-    return name + b"/" if mode == b"40000" else name
-
-
 def encode_tree(tree: Tree) -> bytes:
     """Encode a tree, in git's order whatever the order of the mapping."""
-    order = sorted(tree, key=lambda name: _sort_key(name, tree[name][0]))
-    return b"".join([b"%s %s\0%s" % (tree[name][0], name, tree[name][1]) for name in order])
+    lines = [b"%s %s\0%s" % (mode, name, raw) for name, (mode, raw) in tree.items()]
+    keys = [name + b"/" if entry[0] == MODE_TREE else name for name, entry in tree.items()]
+    # Most trees are copies of a sorted one with an entry replaced: looking is cheaper than sorting.
+    if keys != sorted(keys):
+        lines = [line for _, line in sorted(zip(keys, lines, strict=True))]
+    return b"".join(lines)
 
 
 def parse_tag(data: bytes) -> Tag:

@@ -21,15 +21,17 @@ _LINE = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*): ([^\n]*)")
 class Trailers:
     """An ordered list of (key, value) pairs with case-insensitive look-up, as git treats them."""
 
-    __slots__ = ("_pairs",)
+    __slots__ = ("_pairs", "_values")
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
         self._pairs = tuple(pairs)
+        self._values: dict[str, list[str]] = {}
+        for key, value in self._pairs:
+            self._values.setdefault(key.lower(), []).append(value)
 
     def all(self, key: str) -> list[str]:
         """Every value of ``key``, in order."""
-        wanted = key.lower()
-        return [value for name, value in self._pairs if name.lower() == wanted]
+        return list(self._values.get(key.lower(), ()))
 
     def one(self, key: str) -> str | None:
         """The value of ``key``, None if absent. Raises FormatError ``trailer.repeated``."""

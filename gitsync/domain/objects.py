@@ -61,3 +61,11 @@ class Tag:
     tagger: Signature
     message: bytes
     signature: bytes | None = None
+
+
+def altered_names(before: Tree, after: Tree) -> tuple[bytes, ...]:
+    """The names whose entries differ between two listings, ordered by their bytes."""
+    names = [name for name, entry in after.items() if before.get(name) != entry]
+    if len(before) + sum(name not in before for name in names) != len(after):
+        names += [name for name in before if name not in after]
+    return tuple(sorted(names))

@@ -44,8 +44,16 @@ class Objects(Protocol):
     def blob_size(self, oid: Oid) -> int:
         """A file's size in bytes, without reading it."""
 
-    def put_tree(self, tree: Tree, like: Oid | None = None) -> Oid:
-        """Store a folder listing; ``like`` names a similar one, for compact storage."""
+    def altered(self, before: Oid, after: Oid) -> tuple[bytes, ...]:
+        """The names whose entries differ between two folder listings, ordered by their bytes."""
+
+    def put_tree(
+        self, tree: Tree, like: Oid | None = None, altered: tuple[bytes, ...] | None = None
+    ) -> Oid:
+        """Store a folder listing; ``like`` names a similar one, for compact storage.
+
+        ``altered`` may carry what :meth:`altered` would say of ``like`` and the new listing.
+        """
 
     def put_blob(self, data: bytes) -> Oid:
         """Store a file's content."""

@@ -34,6 +34,7 @@ from gitsync.storage.refs import RefUpdate
 from gitsync.storage.repository import Repository
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from gitsync.domain.roster import PublicKey
@@ -42,7 +43,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class InitOptions:
-    """What ``init`` was asked for. ``path`` is the ledger's folder inside a code repository."""
+    """What ``init`` was asked for. ``path`` is the ledger's folder inside a code repository.
+
+    ``members`` are (name, public key file) of people who are on the roster from the start; every
+    role but the witness's stays the founder's.
+    """
 
     name: str
     preset: str = "plans"
@@ -51,6 +56,7 @@ class InitOptions:
     remote: str | None = None
     path: str | None = None
     key: str | None = None
+    members: tuple[tuple[str, Path], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +93,13 @@ def init(host: Host, options: InitOptions) -> Founded:
     if options.remote is not None:
         clonesetup.add_remote(space.repo, options.remote)
     signer = space.signer(options.key)
-    witness, witness_key = _witness(options, signer.public_key)
+    members = _members(options)
+    witness, witness_key = _witness(options, members, signer.public_key)
     # The person's name is configured before anything is signed in it.
     clonesetup.configure(space.repo, options.name, space.key(options.key), signer.public_key)
     space = Workspace.open(host)
-    tree = _founding_tree(space, options, signer.public_key, witness, witness_key)
+    roster = _roster(options.name, signer.public_key, witness, witness_key, members)
+    tree = _founding_tree(space, options, witness, roster)
     who = space.identity()
     record = SnapshotRecord(DEFAULT_SPACE, 1, None, max(VERSIONS))
     message = snapshot_message(record, printable(f"founded by {options.name}"))
@@ -153,44 +161,78 @@ def _place(host: Host, options: InitOptions) -> Host:
     return replace(host, cwd=repo.work_tree)
 
 
-def _witness(options: InitOptions, founder: PublicKey) -> tuple[str, PublicKey]:
+def _members(options: InitOptions) -> dict[str, PublicKey]:
+    """The people beside the founder, by name. Raises UsageError, EnvironmentFault, FormatError."""
+    found: dict[str, PublicKey] = {}
+    for name, file in options.members:
+        check_domain(name)
+        if "." in name or name in (options.name, DEFAULT_SPACE) or name in found:
+            raise UsageError(
+                "init.member", f"--member {name} does not name one more person",
+                hint="name each person once: --member james=james.pub --member carol=carol.pub",
+            )  # fmt: skip
+        found[name] = _public_key(file)
+    return found
+
+
+def _public_key(file: Path) -> PublicKey:
+    try:
+        return parse_public(file.read_bytes())
+    except OSError as error:
+        raise EnvironmentFault(
+            "key.missing", f"cannot read {file}: {error.strerror}", hint="name a .pub file"
+        ) from error
+
+
+def _witness(
+    options: InitOptions, members: Mapping[str, PublicKey], founder: PublicKey
+) -> tuple[str, PublicKey]:
     if options.witness is None or (options.witness == options.name and options.witness_key is None):
         if not founder.is_ed25519:
             raise UsageError(
                 "witness.key-kind",
                 "a witness needs an Ed25519 key, and yours is of another kind",
-                hint="gitsync id new, or name another witness: --witness NAME --witness-key FILE.pub",
+                hint="gitsync id new\nor name another: --witness NAME --witness-key FILE.pub",
             )
         return options.name, founder
-    if options.witness_key is None:
+    if options.witness_key is not None:
+        key = _public_key(options.witness_key)
+    elif options.witness in members:
+        key = members[options.witness]
+    else:
         raise UsageError(
             "init.witness", f"the public key of {options.witness} is needed",
-            hint=f"gitsync init --name {options.name} --witness {options.witness} --witness-key FILE.pub",
+            hint=f"add it: --witness {options.witness} --witness-key FILE.pub",
         )  # fmt: skip
-    try:
-        key = parse_public(options.witness_key.read_bytes())
-    except OSError as error:
-        raise EnvironmentFault(
-            "key.missing", f"cannot read {options.witness_key}: {error.strerror}"
-        ) from error
     if not key.is_ed25519:
         raise UsageError("witness.key-kind", "a witness needs an Ed25519 key")
     return options.witness, key
 
 
-def _founding_tree(
-    space: Workspace, options: InitOptions, founder: PublicKey, witness: str, witness_key: PublicKey
-) -> Oid:
+def _roster(
+    name: str,
+    founder: PublicKey,
+    witness: str,
+    witness_key: PublicKey,
+    members: Mapping[str, PublicKey],
+) -> bytes:
+    """The founding roster. Raises FormatError ``roster.*`` where one key would be two people."""
+    roster = b'# Who may sign here: NAMES namespaces="git" KEY. Stock git reads this file too.\n'
+    roster = allowed_signers.add_line(roster, (name,), founder)
+    if witness_key.blob != founder.blob and members.get(witness) != witness_key:
+        roster = allowed_signers.add_line(roster, (witness,), witness_key)
+    for member, key in members.items():
+        roster = allowed_signers.add_line(roster, (member,), key)
+    return roster
+
+
+def _founding_tree(space: Workspace, options: InitOptions, witness: str, roster: bytes) -> Oid:
     """The files that are there, as they are, plus ``.gitsync/``."""
     facts = space.facts
     preset = presets.load(options.preset)
     policy = presets.policy_text(
         space=DEFAULT_SPACE, home=options.remote or ".", founder=options.name, witness=witness
     )
-    roster = b'# Who may sign here: NAMES namespaces="git" KEY. Stock git reads this file too.\n'
-    roster = allowed_signers.add_line(roster, (options.name,), founder)
-    if witness_key.blob != founder.blob:
-        roster = allowed_signers.add_line(roster, (witness,), witness_key)
     check_settings(settings.decode(policy, preset.schema, roster), DEFAULT_SPACE)
     files = {
         settings.POLICY: policy,

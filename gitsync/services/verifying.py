@@ -17,6 +17,8 @@ from gitsync.services import evidence
 from gitsync.services.chain import first_parents, ready_index
 from gitsync.services.replay import Proven, check_tag, found, load_state, prove
 from gitsync.services.sidechains import SideChain
+from gitsync.storage.facts import StoreFacts
+from gitsync.storage.objects import ScratchObjects
 from gitsync.storage.positions import VerifiedPosition
 
 if TYPE_CHECKING:
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
     from gitsync.domain.objects import Oid, Tag
     from gitsync.domain.ports import Settings
     from gitsync.services.refview import RefView
-    from gitsync.storage.facts import StoreFacts
     from gitsync.storage.index import PositionIndex
+    from gitsync.storage.objects import ObjectStore
 
 #: Called with (done, total) while snapshots are checked.
 Progress = Callable[[int, int], None]
@@ -50,7 +52,7 @@ class Verifier:
     """One ledger's verification: what is known of it (``anchor``, ``stored``) and where to keep
     evidence. ``now`` is the moment that a new position is marked with, in seconds."""
 
-    facts: StoreFacts
+    store: ObjectStore
     index: PositionIndex
     space: str
     anchor: Oid | None
@@ -58,6 +60,12 @@ class Verifier:
     evidence_dir: Path
     now: int
     progress: Progress = field(default=lambda _done, _total: None)
+    facts: StoreFacts = field(init=False)
+    _scratch: ScratchObjects = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._scratch = ScratchObjects(self.store)
+        self.facts = StoreFacts(self._scratch)
 
     def check(
         self,
@@ -103,6 +111,7 @@ class Verifier:
             if not settings or settings[-1] is not state.settings:
                 settings.append(state.settings)
             last = proven
+            self._scratch.forget()
             self.progress(done + 1, total)
         if last is None:
             raise VerificationError("tag.missing", f"{self.space}@1 has no tag")

@@ -11,7 +11,7 @@ from gitsync.services.home import Home, LocalHome, RemoteHome
 from gitsync.services.refview import known_tags
 from gitsync.services.witness import BATCH, Witness, WitnessReport
 from gitsync.storage.durable import FileLock
-from gitsync.storage.watching import wait_for_change
+from gitsync.storage.watching import FolderWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 LOCK_SECONDS = 60.0
 POLL_SECONDS = 5.0
+# Even a watched folder is looked at now and then: network shares notify unreliably.
+WATCH_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +94,16 @@ def watch(
     ``opened`` opens the workspace anew, so that each round sees the newest packs and settings.
     """
     folder = _local_folder(ws, options)
-    while True:
-        yield run_once(opened(), options)
-        if folder is not None:
-            wait_for_change(folder, POLL_SECONDS * 12)
-        else:
+    if folder is None:
+        while True:
+            yield run_once(opened(), options)
             ws.host.sleep(POLL_SECONDS)
+    # Watching begins before the first drain: what arrives meanwhile is seen by the next one.
+    with FolderWatch(folder) as changes:
+        while True:
+            changes.wait(0)
+            yield run_once(opened(), options)
+            changes.wait(WATCH_SECONDS)
 
 
 def _local_folder(ws: Workspace, options: WitnessOptions) -> Path | None:

@@ -166,7 +166,7 @@ class Workspace:
         """A verifier from the stored position on; ``fresh`` trusts no cache at all."""
         host = self.host
         return Verifier(
-            facts=self.facts,
+            store=self.repo.store,
             index=PositionIndex(None) if fresh else self.index(),
             space=self.space,
             anchor=self.anchor,

@@ -20,7 +20,7 @@ from gitsync.codec.gitobjects import (
 from gitsync.codec.records import read_commit_record
 from gitsync.codec.schemafile import head as read_head
 from gitsync.domain.errors import FormatError, GitsyncError, VerificationError
-from gitsync.domain.objects import Commit, Oid, Tag, Tree
+from gitsync.domain.objects import Commit, Oid, Tag, Tree, altered_names
 from gitsync.storage.cache import Cache
 from gitsync.storage.signing import verify
 
@@ -49,6 +49,8 @@ class StoreFacts:
         self._trees: Cache[Oid, Tree] = Cache(_TREE_ENTRIES, lambda tree: len(tree) + 4)
         self._commits: Cache[Oid, Commit] = Cache(_COMMITS)
         self._signers: Cache[Oid, PublicKey] = Cache(_COMMITS)
+        self._records: Cache[Oid, CommitRecord] = Cache(_COMMITS)
+        self._altered: Cache[tuple[Oid, Oid], tuple[bytes, ...]] = Cache(_COMMITS)
         self._settings: Cache[Oid, LedgerSettings] = Cache(16)
         self._heads: Cache[tuple[Oid, int], tuple[ArtifactHead | None]] = Cache(_HEADS)
 
@@ -94,10 +96,22 @@ class StoreFacts:
         """See ``Objects``."""
         return self.store.size(oid)
 
-    def put_tree(self, tree: Tree, like: Oid | None = None) -> Oid:
+    def altered(self, before: Oid, after: Oid) -> tuple[bytes, ...]:
+        """See ``Objects``."""
+        found = self._altered.get((before, after))
+        if found is None:
+            found = altered_names(self.tree(before), self.tree(after))
+            self._altered.put((before, after), found)
+        return found
+
+    def put_tree(
+        self, tree: Tree, like: Oid | None = None, altered: tuple[bytes, ...] | None = None
+    ) -> Oid:
         """See ``Objects``."""
         oid = self.store.write("tree", encode_tree(tree), like)
         self._trees.put(oid, tree)
+        if like is not None and altered is not None:
+            self._altered.put((like, oid), altered)
         return oid
 
     def put_blob(self, data: bytes) -> Oid:
@@ -106,7 +120,11 @@ class StoreFacts:
 
     def record(self, oid: Oid) -> CommitRecord:
         """See ``Facts``."""
-        return read_commit_record(self.commit(oid).message)
+        found = self._records.get(oid)
+        if found is None:
+            found = read_commit_record(self.commit(oid).message)
+            self._records.put(oid, found)
+        return found
 
     def signer(self, oid: Oid) -> PublicKey:
         """See ``Facts``."""

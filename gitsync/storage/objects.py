@@ -82,6 +82,43 @@ class MemoryObjects:
         """See :class:`ObjectStore`."""
 
 
+class ScratchObjects:
+    """Another store, read only: what is written is named and remembered until :meth:`forget`.
+
+    Verification merges everything again to compare ids; none of it needs a place on disk.
+    """
+
+    def __init__(self, below: ObjectStore) -> None:
+        self._below = below
+        self._scratch: dict[Oid, tuple[str, bytes]] = {}
+
+    def read(self, oid: Oid) -> tuple[str, bytes]:
+        """See :class:`ObjectStore`."""
+        return self._scratch.get(oid) or self._below.read(oid)
+
+    def size(self, oid: Oid) -> int:
+        """See :class:`ObjectStore`."""
+        found = self._scratch.get(oid)
+        return len(found[1]) if found is not None else self._below.size(oid)
+
+    def has(self, oid: Oid) -> bool:
+        """See :class:`ObjectStore`."""
+        return oid in self._scratch or self._below.has(oid)
+
+    def write(self, kind: str, data: bytes, like: Oid | None = None) -> Oid:  # noqa: ARG002
+        """See :class:`ObjectStore`."""
+        oid = object_id(kind, data)
+        self._scratch[oid] = (kind, data)
+        return oid
+
+    def flush(self) -> None:
+        """Nothing to make durable."""
+
+    def forget(self) -> None:
+        """Let go of what was written."""
+        self._scratch.clear()
+
+
 class GitObjects:
     """The store of a git repository: libgit2 reads, our own packs are written."""
 

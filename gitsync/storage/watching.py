@@ -1,33 +1,55 @@
-"""Waiting until something below a folder changes, by the system's own notification."""
+"""Noticing that something below a folder changes, by the system's own notification."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import TracebackType
 
 
-def wait_for_change(folder: Path, seconds: float) -> bool:
-    """Block until a file below ``folder`` changes, at most ``seconds``; whether one did."""
-    import threading
+class FolderWatch:
+    """Watches a folder from ``with`` on, so that nothing which happens between two waits is missed.
 
+    A change sets a flag; :meth:`wait` takes it down again.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from watchdog.observers import Observer
+
+        self._changed = threading.Event()
+        self._observer = Observer()
+        self._observer.schedule(_handler(self._changed), str(folder), recursive=True)
+
+    def __enter__(self) -> Self:
+        self._observer.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._observer.stop()
+        self._observer.join()
+
+    def wait(self, seconds: float) -> bool:
+        """Block until something has changed since the last wait, at most ``seconds``."""
+        found = self._changed.wait(seconds)
+        self._changed.clear()
+        return found
+
+
+def _handler(changed: threading.Event) -> object:
     from watchdog.events import FileSystemEvent, FileSystemEventHandler
-    from watchdog.observers import Observer
-
-    changed = threading.Event()
 
     class Handler(FileSystemEventHandler):
         def on_any_event(self, event: FileSystemEvent) -> None:
-            # Lock files come before every change and reads are none.
-            if event.event_type in ("created", "moved", "modified", "deleted"):
+            # Reading is an event too; only what alters a ref counts.
+            if event.event_type in {"created", "moved", "modified", "deleted"}:
                 changed.set()
 
-    observer = Observer()
-    observer.schedule(Handler(), str(folder), recursive=True)
-    observer.start()
-    try:
-        return changed.wait(seconds)
-    finally:
-        observer.stop()
-        observer.join()
+    return Handler()

@@ -75,7 +75,11 @@ def diff_trees(
         return
     old = objects.tree(before) if before else _EMPTY
     new = objects.tree(after) if after else _EMPTY
-    for name in sorted(_changed(old, new)):
+    if before and after:
+        names = objects.altered(before, after)
+    else:
+        names = tuple(sorted(old or new))
+    for name in names:
         was, now = old.get(name), new.get(name)
         path = prefix + name
         if was is not None and now is not None and not _is_tree(was) and not _is_tree(now):
@@ -124,16 +128,20 @@ class _Merger:
         old = self.objects.tree(base) if base else _EMPTY
         mine, other = self.objects.tree(ours), self.objects.tree(theirs)
         result = dict(mine)
-        for name in sorted(_changed(old, other)):
-            path = prefix + name
-            entry = self.entry(old.get(name), mine.get(name), other.get(name), path)
+        altered: list[bytes] = []
+        for name in self.objects.altered(base, theirs) if base else tuple(sorted(other)):
+            was = mine.get(name)
+            entry = self.entry(old.get(name), was, other.get(name), prefix + name)
+            if entry == was:
+                continue
+            altered.append(name)
             if entry is None:
-                result.pop(name, None)
+                del result[name]
             else:
                 result[name] = entry
-        if result == mine:
+        if not altered:
             return ours
-        return self.objects.put_tree(result, like=ours) if result else None
+        return self.objects.put_tree(result, ours, tuple(altered)) if result else None
 
     def entry(
         self, base: Entry | None, ours: Entry | None, theirs: Entry | None, path: bytes
@@ -175,7 +183,7 @@ class _Merger:
     def folder_deleted(self, base: Oid, kept: Oid, prefix: bytes, *, by_ours: bool) -> Oid | None:
         old, new = self.objects.tree(base), self.objects.tree(kept)
         result: Tree = {}
-        for name in sorted(_changed(old, new)):
+        for name in self.objects.altered(base, kept):
             was, now = old.get(name), new.get(name)
             path = prefix + name
             ours, theirs = (None, now) if by_ours else (now, None)
