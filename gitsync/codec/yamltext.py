@@ -269,7 +269,7 @@ def dump(value: Mapping[str, object]) -> bytes:
 
     ``load(dump(x)) == x`` for text keys and values of printable or escapable characters.
     """
-    return "".join(_block(value, 0)).encode()
+    return ("".join(_block(value, 0)) or "{}\n").encode()
 
 
 def _block(value: Mapping[str, object], indent: int) -> Iterator[str]:

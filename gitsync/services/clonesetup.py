@@ -51,12 +51,11 @@ def configure(repo: Repository, name: str, choice: KeyChoice, key: PublicKey) ->
         repo.set_config(setting, value, worktree=own)
 
 
-def remember(repo: Repository, anchor: Oid, space: str, remote: str | None) -> None:
+def remember(repo: Repository, name: str, anchor: Oid, space: str, remote: str | None) -> None:
     """Store which ledger this clone is of, and where its person's branch pulls from and goes to.
 
     The anchor is written last: a clone without it is not set up, and can be set up again.
     """
-    name = repo.config("gitsync.domain") or ""
     branch = f"branch.people/{name}"
     repo.set_config("gitsync.space", space)
     repo.set_config(f"{branch}.remote", remote or ".")
@@ -133,6 +132,10 @@ def linked_folder(repo: Repository, path: str) -> Path:
     text = exclude.read_text() if exclude.exists() else ""
     if line not in text.splitlines():
         exclude.write_text(f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{line}\n")
+    # All work trees share that list, and the ledger may hold a folder of the same name. A file
+    # that ignores itself takes the line back inside the ledger, and is seen by nobody else.
+    name = inside.partition("/")[0]
+    (folder / ".gitignore").write_text(f"/.gitignore\n!/{name}/\n")
     repo.set_config("gitsync.path", os.path.relpath(folder, repo.common_dir.parent))
     return folder
 

@@ -129,7 +129,9 @@ def init(host: Host, options: InitOptions) -> Founded:
         # The home comes first: if it refuses, nothing here claims to be a ledger.
         space.repo.remote("origin").push(updates)
     space.repo.refs.transact(updates, message="gitsync: init")
-    clonesetup.remember(space.repo, anchor, DEFAULT_SPACE, "origin" if options.remote else None)
+    clonesetup.remember(
+        space.repo, options.name, anchor, DEFAULT_SPACE, "origin" if options.remote else None
+    )
     clonesetup.switch(space.repo, branch, anchor)
     position = VerifiedPosition(anchor, DEFAULT_SPACE, 1, anchor, tag, None, locks, now)
     space = Workspace.open(host)

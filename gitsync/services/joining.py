@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class JoinOptions:
     """What ``join`` was asked for. ``anchor`` is the ledger's first commit, from the invitation;
-    ``authority`` the key of the person behind a further clone or agent."""
+    ``authority`` the key of the person behind a further clone or agent. ``path`` makes a linked folder of the
+    code repository that this is run in, instead of a clone of its own."""
 
     url: str
     name: str
@@ -38,6 +39,7 @@ class JoinOptions:
     anchor: str | None = None
     key: str | None = None
     authority: str | None = None
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +66,16 @@ def join(host: Host, options: JoinOptions) -> Joined:
     if options.anchor is not None and not re.fullmatch(r"[0-9a-f]{40}", options.anchor):
         raise UsageError("anchor.malformed", "--anchor takes the full 40 digits of a commit id")
     url = _absolute(host, options.url)
-    folder = _folder(host, options)
-    made = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / ".git").exists():
-        gitcli.run(["init", "--quiet", f"--initial-branch=people/{name}"], cwd=folder)
+    folder, remote, made = _place(host, options, url)
     inside = replace(host, cwd=folder)
     repo = Repository.open(folder)
-    clonesetup.add_remote(repo, url)
     try:
-        view = fetch_view(repo, repo.remote("origin"), DEFAULT_SPACE)
+        view = fetch_view(repo, repo.remote(remote), DEFAULT_SPACE)
     except EnvironmentFault:
         if made:
             _remove(folder)
         raise
-    ws = replace(Workspace.open(inside), remote="origin", domain=name)
+    ws = replace(Workspace.open(inside), remote=remote, domain=name)
     ws = ws.with_anchor(Oid(options.anchor)) if options.anchor else ws
     verified = verify_view(ws, view)
     anchor = verified.state.ledger
@@ -87,7 +84,7 @@ def join(host: Host, options: JoinOptions) -> Joined:
     roster = verified.state.settings.roster
     _refuse_taken(ws, view, name, signer.public_key, options)
     clonesetup.configure(repo, name, choice, signer.public_key)
-    clonesetup.remember(repo, anchor, DEFAULT_SPACE, "origin")
+    clonesetup.remember(repo, name, anchor, DEFAULT_SPACE, remote)
     ws = Workspace.open(inside)
     branch = people_branch(name)
     tip = _own_branch(ws, name) or verified.state.commit
@@ -102,6 +99,25 @@ def join(host: Host, options: JoinOptions) -> Joined:
         name, folder, anchor, options.anchor is not None, verified.state.number,
         signer.public_key.fingerprint, admitted, requested,
     )  # fmt: skip
+
+
+def _place(host: Host, options: JoinOptions, url: str) -> tuple[Path, str, bool]:
+    """(folder of the clone, name of its remote, whether the folder may be removed again)."""
+    if options.path is not None:
+        code = Repository.open(host.cwd)
+        known = code.config(f"remote.{options.url}.url") is not None
+        remote = options.url if known else "origin"
+        if not known:
+            clonesetup.add_remote(code, url)
+        return clonesetup.linked_folder(code, options.path), remote, False
+    folder = _folder(host, options)
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / ".git").exists():
+        first = f"--initial-branch=people/{options.name}"
+        gitcli.run(["init", "--quiet", first], cwd=folder)
+    clonesetup.add_remote(Repository.open(folder), url)
+    return folder, "origin", made
 
 
 def _absolute(host: Host, url: str) -> str:
@@ -184,7 +200,7 @@ def _refuse_taken(
 
 def _own_branch(ws: Workspace, name: str) -> Oid | None:
     """The branch of this name on the remote, when somebody comes back to it."""
-    return ws.repo.refs.get(f"refs/gitsync/remotes/origin/heads/people/{name}")
+    return ws.repo.refs.get(f"refs/gitsync/remotes/{ws.remote}/heads/people/{name}")
 
 
 def _request(ws: Workspace, name: str, signer: Signer, options: JoinOptions, tip: Oid) -> bool:

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from watchdog.events import FileSystemEventHandler
+
 
 class FolderWatch:
     """Watches a folder from ``with`` on, so that nothing which happens between two waits is missed.
@@ -43,10 +45,11 @@ class FolderWatch:
         return found
 
 
-def _handler(changed: threading.Event) -> object:
-    from watchdog.events import FileSystemEvent, FileSystemEventHandler
+def _handler(changed: threading.Event) -> FileSystemEventHandler:
+    from watchdog.events import FileSystemEvent
+    from watchdog.events import FileSystemEventHandler as Base
 
-    class Handler(FileSystemEventHandler):
+    class Handler(Base):
         def on_any_event(self, event: FileSystemEvent) -> None:
             # Reading is an event too; only what alters a ref counts.
             if event.event_type in {"created", "moved", "modified", "deleted"}:
