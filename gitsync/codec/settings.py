@@ -29,7 +29,8 @@ class LedgerSettings:
 def decode(policy: bytes | None, schema: bytes | None, roster: bytes | None) -> LedgerSettings:
     """Decode the settings files; None stands for a missing one, which never means "no rules".
 
-    Raises FormatError or RefusedError: ``policy.empty``, ``roster.empty`` and what the decoders say.
+    Raises FormatError or RefusedError: ``policy.empty``, ``roster.empty``, and those
+    of the decoders.
     """
     return LedgerSettings(
         policy=policyfile.parse(policy or b"", POLICY),

@@ -1,4 +1,4 @@
-"""The one error tree. The kind decides the exit code; hints are data, never glued to the message."""
+"""The one error tree. The kind decides the exit code; hints are data beside the message."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class UsageError(GitsyncError):
     kind = Kind.USAGE
 
 
-class EnvironmentFault(GitsyncError):
+class EnvironmentFault(GitsyncError):  # noqa: N818 - EnvironmentError is Python's own
     """Something outside the input is missing: a repository, a key, a remote, disk space."""
 
     kind = Kind.ENVIRONMENT

@@ -11,7 +11,7 @@ from typing import NewType
 
 Oid = NewType("Oid", str)
 
-# Modes that a ledger may hold. Everything else (executables, symlinks, submodules) is refused on arrival.
+# Modes that a ledger may hold. Executables, symlinks and submodules are refused on arrival.
 MODE_FILE = b"100644"
 MODE_TREE = b"40000"
 

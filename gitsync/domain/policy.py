@@ -153,9 +153,9 @@ def moves(transition: Transition, before: ArtifactHead | None, after: ArtifactHe
 
     It is when the status changes from ``from`` to ``to``, None standing for any. Two named equal
     states stand for any edit of an artifact that stays in that state. An artifact that appears,
-    or had no status, may have come from anywhere: every ``from`` matches it, so that creating it
-    in its final state evades no rule. One that vanishes, or loses its status, has gone nowhere in
-    particular: only ``to`` = None matches it.
+    or had no status, may have come from anywhere: a named ``to`` matches it whatever ``from``
+    says, so that creating it in its final state evades no rule. One that vanishes, or loses its
+    status, has gone nowhere in particular: only ``to`` = None matches it.
     """
     old = before.status if before else None
     new = after.status if after else None
@@ -164,7 +164,9 @@ def moves(transition: Transition, before: ArtifactHead | None, after: ArtifactHe
         return old is not None and source == target == old
     if new is None:
         return target is None and source in {None, old}
-    return target in {None, new} and (source is None or old is None or source == old)
+    if old is None:
+        return target == new or source is target is None
+    return target in {None, new} and source in {None, old}
 
 
 @dataclass(frozen=True, slots=True)

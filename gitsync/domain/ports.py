@@ -30,7 +30,7 @@ class Settings(Protocol):
 
 
 class Objects(Protocol):
-    """Git's object store by content. A missing object raises VerificationError ``object.missing``."""
+    """Git's objects by content. A missing one raises VerificationError ``object.missing``."""
 
     def commit(self, oid: Oid) -> Commit:
         """The commit ``oid``; FormatError when it is not in git's own form."""

@@ -1,1 +1,1 @@
-"""What the commands do, as plain functions: they orchestrate storage and domain, and never print."""
+"""What the commands do, as plain functions: they orchestrate storage and domain."""

@@ -48,7 +48,7 @@ class Consent:
     sent: bool
 
 
-def find_proposal(ws: Workspace, view: RefView, text: str) -> tuple[ProposalName, Oid]:
+def find_proposal(view: RefView, text: str) -> tuple[ProposalName, Oid]:
     """A pending proposal by ``NAME/SLUG``, by slug alone, or by commit id.
 
     Raises UsageError ``proposal.unknown`` or ``proposal.ambiguous``.
@@ -113,7 +113,7 @@ def approve(ws: Workspace, name: ProposalName, tip: Oid) -> Consent:
     if state.settings.roster.counts_for(signer.public_key.blob) is None:
         raise RefusedError(
             "approval.agent",
-            f"the key of {ws.me()} does not count as a person's: agents and extra clones do not approve",
+            f"the key of {ws.me()} does not count as a person's: agents do not approve",
             hint="approve in a clone that signs with the person's own key",
         )
     who = ws.identity()

@@ -227,8 +227,8 @@ class Pass:
             person = None
         if person != person_of(name.domain):
             if ref == name.ref:
-                self._refuse(name, tip, Refusal(
-                    "proposal.not-yours", "the withdrawal is not signed by the person who proposed"))  # fmt: skip
+                why = "the withdrawal is not signed by the person who proposed"
+                self._refuse(name, tip, Refusal("proposal.not-yours", why))
             return
         why = f"withdrawn by {person}"
         for oid in (*record.withdraws, tip):

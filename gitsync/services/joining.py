@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class JoinOptions:
     """What ``join`` was asked for. ``anchor`` is the ledger's first commit, from the invitation;
-    ``authority`` the key of the person behind a further clone or agent. ``path`` makes a linked folder of the
-    code repository that this is run in, instead of a clone of its own."""
+    ``authority`` the key of the person behind a further clone or agent. ``path`` makes a linked
+    folder of the code repository that this is run in, instead of a clone of its own."""
 
     url: str
     name: str
@@ -194,7 +194,8 @@ def _refuse_taken(
     if taken is not None:
         raise RefusedError(
             "join.name-taken", taken,
-            hint=f"choose another: gitsync join {options.url} --name {name}.desk   (a further clone of yours)",
+            hint="choose another; for a further clone of your own:\n"
+            f"gitsync join {options.url} --name {name}.desk",
         )  # fmt: skip
 
 

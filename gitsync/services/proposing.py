@@ -75,7 +75,7 @@ def propose(ws: Workspace, options: ProposeOptions) -> Proposed:
         change.path.decode("utf-8", "replace")
         for change in diff_trees(ws.facts, common, draft.tree)
     ]
-    slug = check_slug(options.slug) if options.slug else _slug(ws, options, changed)
+    slug = check_slug(options.slug) if options.slug else _slug(options, changed)
     name = ProposalName(ws.me(), slug)
     before = ws.repo.refs.get(name.ref)
     again = _unchanged(ws, draft, before, after)
@@ -211,7 +211,8 @@ def _check_expectations(ws: Workspace, state: State, expect: tuple[str, ...]) ->
         if before != entry_at(ws.facts, state.tree, where.path.encode()):
             raise RefusedError(
                 "expect.moved", f"{where.head.id} has changed since {ws.space}@{position[1]}",
-                hint=f"look at it: gitsync show {where.head.id}, then propose against {ws.space}@{state.number}",
+                hint=f"look at it: gitsync show {where.head.id}\n"
+                f"then propose with --expect {where.head.id}@{state.number}",
             )  # fmt: skip
 
 
@@ -227,7 +228,7 @@ def _after(ws: Workspace, text: str) -> Oid:
     return found
 
 
-def _slug(ws: Workspace, options: ProposeOptions, changed: list[str]) -> str:
+def _slug(options: ProposeOptions, changed: list[str]) -> str:
     """A name for a proposal that was given none: its one artifact's id, or its message."""
     from gitsync.domain.artifact import slugify
 
@@ -269,7 +270,7 @@ def answer(ws: Workspace, name: ProposalName, *, fetch: bool) -> Answer:
     return Answer(name, tip or (receipt.proposal if receipt else None), receipt)
 
 
-def wait_for(ws: Workspace, name: ProposalName, commit: Oid, seconds: float) -> Receipt | None:
+def wait_for(ws: Workspace, commit: Oid, seconds: float) -> Receipt | None:
     """Poll the home until ``commit`` has its final receipt; None when the time is up."""
     end = ws.host.monotonic() + seconds
     while True:

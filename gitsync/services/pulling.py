@@ -232,7 +232,8 @@ def _go(ws: Workspace, state: State, target: Oid, number: int) -> None:
         raise RefusedError(
             "pin.own-work",
             f"your branch holds work of its own, so its files cannot stand at {ws.space}@{number}",
-            hint=f"look at that version without moving: git worktree add ../at-{number} {ws.space}@{number}",
+            hint="look at that version without moving:\n"
+            f"git worktree add ../at-{number} {ws.space}@{number}",
         )
     if place is None or place[0] <= number:
         ws.work_tree().forward(target)

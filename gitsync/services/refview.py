@@ -127,7 +127,7 @@ def fetch_view(repo: Repository, remote: Remote, space: str) -> RefView:
 
 
 def known_tags(repo: Repository, source: str, space: str) -> Mapping[int, Oid]:
-    """The position tags of a source as last seen: a remote's by its name, else this repository's."""
+    """The position tags of a remote as last seen, or of this repository itself."""
     base = f"{MIRROR}{source}/tags/{space}@*"
     found = {
         position[1]: oid

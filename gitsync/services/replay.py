@@ -145,7 +145,8 @@ def _compare(
             "replay.tree",
             record.number,
             state.space,
-            "its files are not what the merge of its parents gives: the witness added or lost something",
+            "its files are not what the merge of its parents gives: the witness added or lost"
+            " something",
         )
     expected = build(facts, state, candidate, landing, witness, record.locks, record.receipts)
     if commit_payload(expected) != commit_payload(commit):

@@ -40,7 +40,7 @@ def receipts_in(ws: Workspace, view: RefView, settings: Settings) -> ReceiptBook
         if witness_name(settings.policy, settings.roster, key) is None:
             raise VerificationError(
                 "receipts.unknown-key",
-                f"the receipts on {view.source} are signed by {key.fingerprint}, which is no witness",
+                f"the receipts on {view.source} are signed by {key.fingerprint}, no witness",
                 hint="if the witness changed its key, verify what is new first: gitsync pull",
             )
     return ReceiptBook(ws.facts, view.receipts)

@@ -133,7 +133,8 @@ class Verifier:
             if self.anchor is not None and chain[0] != self.anchor:
                 raise VerificationError(
                     "anchor.other",
-                    f"{view.source} serves another ledger: it begins with {chain[0]}, not with {self.anchor}",
+                    f"{view.source} serves another ledger: it begins with {chain[0]},"
+                    f" not with {self.anchor}",
                     hint="check the address; the anchor is what your invitation names",
                 )
             if stored is not None and stored.commit not in chain:
@@ -207,14 +208,15 @@ class Verifier:
         if witness_name(settings.policy, settings.roster, key) is None:
             raise VerificationError(
                 "tag.unknown-key",
-                f"{view.source} has a tag {self.space}@{stored.number} by {key.fingerprint}, no witness",
+                f"{view.source} has a tag {self.space}@{stored.number} by {key.fingerprint},"
+                " which is no witness",
             )
         path = evidence.fork_file(self.evidence_dir, ours, theirs)
         raise VerificationError(
             "common.equivocation",
-            f"the witness signed two different {self.space}@{stored.number}: {ours.target[:12]} here,"
-            f" {theirs.target[:12]} on {view.source}",
-            hint=f"the proof is in {path}; anyone can check it: gitsync verify --evidence {path.name}",
+            f"the witness signed two different {self.space}@{stored.number}:"
+            f" {ours.target[:12]} here, {theirs.target[:12]} on {view.source}",
+            hint=f"the proof is in {path}\nanyone can check it: gitsync verify --evidence FILE",
         )
 
     def _same_tag(self, view: RefView, stored: VerifiedPosition, state: State) -> None:

@@ -220,7 +220,7 @@ class Witness:
                     notary.now,
                     record.number,
                     oid,
-                )  # fmt: skip
+                )
             )
             oid = commit.parents[0]
         return healed[::-1]

@@ -80,7 +80,8 @@ class Workspace:
         if self.domain is None:
             raise EnvironmentFault(
                 "domain.none", _NOT_A_LEDGER,
-                hint="begin one: gitsync init --name YOU\nor join one: gitsync join URL DIR --name YOU",
+                hint="begin one: gitsync init --name YOU\n"
+                "or join one: gitsync join URL DIR --name YOU",
             )  # fmt: skip
         return check_domain(self.domain)
 

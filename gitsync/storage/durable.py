@@ -278,7 +278,7 @@ def _holds(path: Path, data: bytes, *, sync: bool) -> bool:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
-    with open(fd, "rb") as file:
+    with open(fd, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
         if os.fstat(fd).st_size != len(data) or file.read() != data:
             return False
         if sync:

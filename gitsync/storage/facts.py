@@ -139,7 +139,8 @@ class StoreFacts:
             raise VerificationError(
                 "signature.missing",
                 f"commit {oid[:12]} is not signed",
-                hint="sign it: git commit --amend -S --no-edit   (gitsync id use sets git up for it)",
+                hint="sign it: git commit --amend -S --no-edit\n"
+                "gitsync id use sets git up to sign every commit",
             )
         return verify(commit.signature, commit_payload(commit))
 

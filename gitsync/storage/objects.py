@@ -72,7 +72,7 @@ class MemoryObjects:
         """See :class:`ObjectStore`."""
         return oid in self._objects
 
-    def write(self, kind: str, data: bytes, like: Oid | None = None) -> Oid:
+    def write(self, kind: str, data: bytes, like: Oid | None = None) -> Oid:  # noqa: ARG002
         """See :class:`ObjectStore`."""
         oid = object_id(kind, data)
         self._objects[oid] = (kind, data)

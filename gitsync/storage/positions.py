@@ -79,7 +79,8 @@ class PositionStore:
         ):
             raise VerificationError(
                 "position.fork",
-                f"two clones on this machine have verified different {found[0].space}@{found[0].number}",
+                f"two clones on this machine have verified different"
+                f" {found[0].space}@{found[0].number}",
                 hint="compare them: one of the two was served another history",
             )
         return max(found, key=lambda one: (one.number, one.seen))

@@ -265,7 +265,7 @@ def _run(
     if not interactive:
         env["SSH_ASKPASS_REQUIRE"] = "never"
     try:
-        with open(stdin_file or os.devnull, "rb") as stdin:
+        with open(stdin_file or os.devnull, "rb") as stdin:  # noqa: PTH123
             return subprocess.run(
                 command,
                 stdin=None if interactive else stdin,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, RefusedError
@@ -12,7 +12,6 @@ from gitsync.storage import gitcli
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from gitsync.storage.repository import Repository
 
@@ -61,7 +60,7 @@ class WorkTree:
                 hint="settle them, then: git add FILE   (git status lists them)",
             )
         with tempfile.TemporaryDirectory(prefix="gitsync-index-") as folder:
-            env = {"GIT_INDEX_FILE": os.path.join(folder, "index")}
+            env = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
             start = ["read-tree", base] if base is not None else ["read-tree", "--empty"]
             gitcli.run(start, cwd=self.root, env=env)
             what = ["-A", "--", *(f":(literal){path}" for path in paths)] if paths else ["-A"]

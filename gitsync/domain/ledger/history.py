@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """Commits that a tip adds to the ledger, parents first, and the ledger commits they stand on."""
+    """Commits that a tip adds to the ledger, parents first, and the ones they stand on."""
 
     commits: tuple[Oid, ...]
     frontier: tuple[Oid, ...]

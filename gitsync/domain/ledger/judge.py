@@ -73,7 +73,7 @@ def judge(
         return Refusal(error.code, str(error), mend)
 
 
-class _Undecided(Exception):
+class _Undecided(Exception):  # noqa: N818 - it carries an answer, not a fault
     def __init__(self, waiting: Waiting) -> None:
         super().__init__(waiting.why)
         self.waiting = waiting
@@ -147,7 +147,8 @@ class _Judge:
             raise RefusedError(
                 "proposal.other-ref",
                 f"the proposal was made for {record.ref}, not for {self.candidate.name.ref}",
-                hint=f"propose it here under its own name: gitsync propose --slug {self.candidate.name.slug}",
+                hint="propose it here under its own name:\n"
+                f"gitsync propose --slug {self.candidate.name.slug}",
             )
         for needed in record.after:
             if self.positions.get(needed) is None:

@@ -61,7 +61,7 @@ def _by_lines(base: bytes, ours: bytes, theirs: bytes) -> bytes | FileConflict:
 def merge_v1(
     base: bytes, ours: bytes, theirs: bytes, head_problem: HeadProblem
 ) -> bytes | FileConflict:
-    """Version 1: front matter by lines if it still parses after, body by lines, apart from each other.
+    """Version 1: front matter by lines if it parses afterwards, and the body by lines.
 
     Front matter that was readable on both sides and is not after the merge is a conflict: two
     clean line edits can make one broken mapping (a key set twice).

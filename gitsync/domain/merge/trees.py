@@ -28,7 +28,7 @@ _EMPTY: Tree = {}
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """One file that differs between two trees; ``before`` or ``after`` is None for add and delete."""
+    """One file that differs between two trees; None stands for absent."""
 
     path: bytes
     before: Entry | None
@@ -75,10 +75,7 @@ def diff_trees(
         return
     old = objects.tree(before) if before else _EMPTY
     new = objects.tree(after) if after else _EMPTY
-    if before and after:
-        names = objects.altered(before, after)
-    else:
-        names = tuple(sorted(old or new))
+    names = objects.altered(before, after) if before and after else sorted(old or new)
     for name in names:
         was, now = old.get(name), new.get(name)
         path = prefix + name
