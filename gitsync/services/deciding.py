@@ -90,7 +90,8 @@ def sign_commit(facts: StoreFacts, signer: Signer, commit: Commit) -> Oid:
 class Pass:
     """One drain of everything pending at ``state``, cut into batches of at most ``size`` snapshots.
 
-    ``rejected`` maps proposal commits that the home itself would not take to its words.
+    Past ``limit`` snapshots the rest is only receipted as received. ``rejected`` maps proposal
+    commits that the home itself would not take to its words.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class Pass:
         state: State,
         *,
         size: int,
+        limit: int | None = None,
         rejected: dict[Oid, str] | None = None,
     ) -> None:
         self.facts = facts
@@ -110,6 +112,7 @@ class Pass:
         self.view = view
         self.state = state
         self.size = size
+        self.left = limit
         self.rejected = rejected or {}
         self.book = ReceiptBook(facts, view.receipts)
         self.batch = Batch(state)
@@ -124,6 +127,9 @@ class Pass:
         pending = self._pending()
         order = in_order(self.facts, self.index, pending)
         for candidate in order:
+            if self.left is not None and self.left <= 0:
+                self._receive(candidate)
+                continue
             self._decide(candidate, pending[candidate])
             if len(self.batch.landed) >= self.size:
                 yield self._next()
@@ -266,6 +272,14 @@ class Pass:
         else:
             self._wait(name, tip, decision)
 
+    def _receive(self, candidate: Candidate) -> None:
+        """Past the run's limit: say that the proposal was seen, so that dropping it would show."""
+        if self.book.of_commit(candidate.tip) is None:
+            why = "it is in the queue; this run was limited"
+            self.batch.receipts.append(
+                self._receipt(candidate.tip, candidate.name.ref, "received", "queue.received", why)
+            )
+
     def _wait(self, name: ProposalName, tip: Oid, waiting: Waiting) -> None:
         age = self.notary.now - self.facts.commit(tip).committer.seconds
         if age > self.state.settings.policy.limits.retention_seconds:
@@ -309,6 +323,8 @@ class Pass:
             commit.committer.seconds,
             self.facts.settings(landing.tree),
         )
+        if self.left is not None:
+            self.left -= 1
         self.batch.landed.append(Landed(number, oid, commit.committer.seconds))
         receipt = self._receipt(
             candidate.tip, candidate.name.ref, "accepted", "ledger.accepted",

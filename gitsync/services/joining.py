@@ -6,13 +6,13 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gitsync.domain.errors import EnvironmentFault, RefusedError, UsageError
-from gitsync.domain.names import DEFAULT_SPACE, REQUESTS, check_domain, people_branch
+from gitsync.domain.errors import EnvironmentFault, GitsyncError, RefusedError, UsageError
+from gitsync.domain.names import DEFAULT_SPACE, REQUESTS, check_domain, people_branch, person_of
 from gitsync.domain.objects import Commit, Oid
 from gitsync.services import clonesetup
 from gitsync.services.pulling import verify_view
 from gitsync.services.refview import RefView, fetch_view
-from gitsync.services.rosters import request_message
+from gitsync.services.rosters import key_in_request, request_message
 from gitsync.services.sources import keep, send
 from gitsync.services.workspace import Workspace
 from gitsync.storage import gitcli
@@ -23,7 +23,7 @@ from gitsync.storage.signing import Signer, open_signer
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gitsync.domain.roster import PublicKey
+    from gitsync.domain.roster import PublicKey, Roster
     from gitsync.services.host import Host
 
 
@@ -82,7 +82,7 @@ def join(host: Host, options: JoinOptions) -> Joined:
     choice = _key(ws, options)
     signer = open_signer(choice, interactive=host.ask is not None, ask=host.ask)
     roster = verified.state.settings.roster
-    _refuse_taken(ws, view, name, signer.public_key, options)
+    _refuse_taken(ws, view, roster, signer.public_key, options)
     clonesetup.configure(repo, name, choice, signer.public_key)
     clonesetup.remember(repo, name, anchor, DEFAULT_SPACE, remote)
     ws = Workspace.open(inside)
@@ -172,31 +172,33 @@ def _new_key(ws: Workspace, name: str) -> KeyChoice:
 
 
 def _refuse_taken(
-    ws: Workspace, view: RefView, name: str, key: PublicKey, options: JoinOptions
+    ws: Workspace, view: RefView, roster: Roster, key: PublicKey, options: JoinOptions
 ) -> None:
     """A name belongs to whoever holds its key; a second clone needs a name of its own."""
+    name = options.name
+    keys = roster.keys_of(name)
     taken = None
-    roster = ws.with_anchor(ws.anchor or Oid("")).settings().roster if ws.position() else None
-    if roster is not None:
-        keys = roster.keys_of(name)
-        if keys and all(one.blob != key.blob for one in keys):
-            taken = f"{name} is on the roster with another key"
-        if name in ("common", view.space):
-            taken = f"{name} is the name of a space"
-    request = view.requests.get(name)
-    if taken is None and request is not None:
-        try:
-            other = ws.facts.signer(request)
-        except RefusedError:
-            other = key
-        if other.blob != key.blob and "." not in name:
-            taken = f"somebody else has asked to join as {name}"
+    if name == view.space:
+        taken = f"{name} is the name of a space"
+    elif keys and all(one.blob != key.blob for one in keys):
+        taken = f"{name} is on the roster with another key"
+    elif name in view.requests and not keys and _asked_by_other(ws, view.requests[name], key):
+        taken = f"somebody else has asked to join as {name}"
     if taken is not None:
         raise RefusedError(
-            "join.name-taken", taken,
+            "join.name-taken",
+            taken,
             hint="choose another; for a further clone of your own:\n"
-            f"gitsync join {options.url} --name {name}.desk",
-        )  # fmt: skip
+            f"gitsync join {options.url} --name {person_of(name)}.desk",
+        )
+
+
+def _asked_by_other(ws: Workspace, request: Oid, key: PublicKey) -> bool:
+    try:
+        asked = key_in_request(ws, request)
+    except GitsyncError:
+        return False  # an unreadable request holds no name
+    return asked.blob != key.blob
 
 
 def _own_branch(ws: Workspace, name: str) -> Oid | None:

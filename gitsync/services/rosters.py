@@ -51,6 +51,14 @@ def request_message(name: str, key: PublicKey, ledger: Oid) -> bytes:
     )
 
 
+def key_in_request(ws: Workspace, commit: Oid) -> PublicKey:
+    """The key that a request asks for. Raises RefusedError ``request.malformed``."""
+    text = trailers.parse(ws.facts.commit(commit).message).one(KEY_TRAILER)
+    if text is None:
+        raise RefusedError("request.malformed", "the commit is no request to join")
+    return parse_public(text.encode())
+
+
 def read_request(ws: Workspace, name: str, commit: Oid, roster: Roster) -> Request:
     """Check a request: it names this ledger, and is signed by its own key or, for a further
     clone or agent, by the person's.
@@ -59,12 +67,11 @@ def read_request(ws: Workspace, name: str, commit: Oid, roster: Roster) -> Reque
     """
     found = trailers.parse(ws.facts.commit(commit).message)
     record = ws.facts.record(commit)
-    text, asked = found.one(KEY_TRAILER), found.one(NAME_TRAILER)
-    if record.kind != JOIN_REQUEST or text is None or asked != name:
+    if record.kind != JOIN_REQUEST or found.one(NAME_TRAILER) != name:
         raise RefusedError("request.malformed", f"the commit for {name} is no request to join")
     if record.ledger != ws.ledger():
         raise RefusedError("request.other-ledger", f"{name} asks to join another ledger")
-    key = parse_public(text.encode())
+    key = key_in_request(ws, commit)
     signer = ws.facts.signer(commit)
     if signer.blob == key.blob:
         return Request(name, key, commit, None)

@@ -65,6 +65,7 @@ class Witness:
     now: Callable[[], int]
     on_position: Callable[[VerifiedPosition, State], None]
     size: int = BATCH
+    limit: int | None = None
     progress: Progress = field(default=lambda _done, _total: None)
     dry_run: bool = False
 
@@ -107,7 +108,16 @@ class Witness:
             nothing = WitnessReport(state.space, state.number, state.number, ())
             raise _PartError(nothing, error, None) from error
         healed = self._missing_receipts(view, state, notary)
-        work = Pass(facts, verifier.index, notary, view, state, size=size, rejected=rejected)
+        work = Pass(
+            facts,
+            verifier.index,
+            notary,
+            view,
+            state,
+            size=size,
+            limit=self.limit,
+            rejected=rejected,
+        )
         work.batch.receipts += healed
         report = WitnessReport(
             state.space,
@@ -241,10 +251,6 @@ class Witness:
             receipts = sign_commit(facts, notary.signer, commit)
         stamp = next_stamp(facts, view.locks, notary.name, state.ledger, state.number, notary.now)
         locks = sign_commit(facts, notary.signer, stamp)
-        tags = {
-            one.number: self._tag(state.space, state.ledger, one.number, one.commit, notary)
-            for one in batch.landed
-        }
         self.repo.store.flush()
         updates = [RefUpdate(LOCKS_REF, locks, view.locks)]
         if receipts != view.receipts:
@@ -255,6 +261,13 @@ class Witness:
             )
         updates += [RefUpdate(ref, None, oid) for ref, oid in batch.delete.items()]
         self.home.emit(updates)
+        # Only what the home has taken gets a signed number: a tag for a snapshot that was refused
+        # would be half of a fork's proof.
+        tags = {
+            one.number: self._tag(state.space, state.ledger, one.number, one.commit, notary)
+            for one in batch.landed
+        }
+        self.repo.store.flush()
         tags = self._publish(state.space, tags)
         return replace(
             view,

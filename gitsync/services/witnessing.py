@@ -28,12 +28,14 @@ WATCH_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class WitnessOptions:
-    """``remote`` overrides where the home is; ``batch`` bounds the snapshots of one emission."""
+    """``remote`` overrides where the home is; ``batch`` bounds the snapshots of
+    one emission, ``limit`` those of the whole run: the rest is receipted as received."""
 
     remote: str | None = None
     key: str | None = None
     dry_run: bool = False
     batch: int = BATCH
+    limit: int | None = None
 
 
 def home_of(ws: Workspace, remote: str | None) -> Home:
@@ -67,6 +69,7 @@ def run_once(ws: Workspace, options: WitnessOptions) -> WitnessReport:
             now=host.seconds,
             on_position=lambda position, state: _accept(ws, home, position, state),
             size=options.batch,
+            limit=options.limit,
             progress=lambda done, total: host.progress("deciding proposals", done, total),
             dry_run=options.dry_run,
         )
