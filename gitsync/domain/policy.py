@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import FormatError, UsageError, Where
-from gitsync.domain.globs import compile_glob
+from gitsync.domain.globs import Glob, compile_glob
 from gitsync.domain.names import check_domain
 
 if TYPE_CHECKING:
@@ -275,10 +275,27 @@ class Policy:
         Upper and lower case are one here: file systems exist that open ``.GitHub/Workflows``.
         """
         folded = _fold(path)
-        for pattern in (*CI_PATHS, *self.deny):
-            if compile_glob(_fold(pattern)).matches(folded):
-                return pattern
-        return None
+        by_first, others = _denials(self.deny)
+        first = by_first.get(folded.partition("/")[0], ())
+        return next((one for one, glob in (*first, *others) if glob.matches(folded)), None)
+
+
+_Denials = tuple[tuple[str, Glob], ...]
+
+
+@lru_cache(maxsize=64)
+def _denials(deny: tuple[str, ...]) -> tuple[dict[str, _Denials], _Denials]:
+    """Patterns with their compiled forms: by a literal first segment, and those without one."""
+    by_first: dict[str, _Denials] = {}
+    others: _Denials = ()
+    for pattern in (*CI_PATHS, *deny):
+        glob = compile_glob(_fold(pattern))
+        first = glob.segments[0]
+        if isinstance(first, str):
+            by_first[first] = (*by_first.get(first, ()), (pattern, glob))
+        else:
+            others = (*others, (pattern, glob))
+    return by_first, others
 
 
 @lru_cache(maxsize=1024)

@@ -74,8 +74,11 @@ class Facts(Objects, Protocol):
     def settings(self, tree: Oid) -> Settings:
         """The settings in a root tree. Raises FormatError or RefusedError when unreadable."""
 
-    def head(self, blob: Oid, schema: Schema) -> ArtifactHead | None:
-        """A file's identity and state; None for a file without front matter."""
+    def head(self, blob: Oid, schema: Schema, path: str | None = None) -> ArtifactHead | None:
+        """A file's identity and state; None for a file without front matter.
+
+        ``path`` lets the schema tell the type of a file that names none.
+        """
 
     def head_problem(self, raw: bytes) -> str | None:
         """Why a file's front matter cannot be read, or None."""

@@ -75,7 +75,7 @@ def tree_files(facts: StoreFacts, tree: Oid, prefix: str = "") -> Iterator[tuple
 
 def _artifact(path: str, raw: bytes, schema: Schema) -> Artifact | None:
     try:
-        head = read_head(raw, schema)
+        head = read_head(raw, schema, path)
     except GitsyncError as error:
         return Artifact(path, ArtifactHead(None, None, None, None), raw, str(error))
     return Artifact(path, head, raw) if head is not None and head.id else None

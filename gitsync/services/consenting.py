@@ -26,13 +26,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A proposal as an approver should see it: who, which commit, what it changes against
-    ``common``, and what the rules say of it with the approvals that are there."""
+    """A proposal as an approver should see it: who, which commit, what it changes against the
+    snapshot ``base`` that it was made on, and what the rules say of it with the approvals that
+    are there."""
 
     name: ProposalName
     commit: Oid
     subject: str
     author: str
+    base: Oid | None
     changes: tuple[FileChange, ...]
     decision: Decision
     approved_by: tuple[str, ...]
@@ -97,10 +99,12 @@ def review(ws: Workspace, view: RefView, name: ProposalName, tip: Oid) -> Review
         decision = judge(facts, index, state, Candidate(name, tip, offered), known=new)
     finally:
         index.close()
-    base = facts.commit(new.frontier[0]).tree if new.frontier else None
-    changes = tuple(diff_trees(facts, base, facts.commit(tip).tree))
+    base = new.frontier[0] if new.frontier else None
+    before = facts.commit(base).tree if base else None
+    changes = tuple(diff_trees(facts, before, facts.commit(tip).tree))
     subject = printable(trailers.subject(facts.commit(tip).message))
-    return Review(name, tip, subject, author, changes, decision, tuple(sorted(backing.approvals)))
+    approved = tuple(sorted(backing.approvals))
+    return Review(name, tip, subject, author, base, changes, decision, approved)
 
 
 def approve(ws: Workspace, name: ProposalName, tip: Oid) -> Consent:

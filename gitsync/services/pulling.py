@@ -42,13 +42,18 @@ class Pulled:
 
 
 def verify_view(
-    ws: Workspace, view: RefView, *, full: bool = False, fresh: bool = False
+    ws: Workspace,
+    view: RefView,
+    *,
+    full: bool = False,
+    fresh: bool = False,
+    known: bool = False,
 ) -> Verified:
-    """Check a view and make its position this clone's own.
+    """Check a view and make its position this clone's own; ``known`` as in ``ws.verifier``.
 
     The position index is saved with it, so the next check costs only what is new.
     """
-    verifier = ws.verifier(fresh=fresh)
+    verifier = ws.verifier(fresh=fresh, full=full, known=known)
     try:
         verified = verifier.check(view, full=full)
         position = verified.position
@@ -77,7 +82,7 @@ def pull(ws: Workspace, to: str | None = None) -> Pulled:
         view, offline = known_view(ws), True
         if view.common is None:
             raise
-    verified = verify_view(ws, view)
+    verified = verify_view(ws, view, known=offline)
     state = verified.state
     pin = ws.repo.config("gitsync.pin")
     target = commit_at(ws, to or pin or ws.space)

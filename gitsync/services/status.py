@@ -13,6 +13,7 @@ from gitsync.domain.names import ProposalName, parse_proposal_ref, people_branch
 from gitsync.domain.records import WITHDRAWAL, Receipt
 from gitsync.services.artifacts import commit_at
 from gitsync.services.chain import ready_index
+from gitsync.services.rosters import requests
 from gitsync.services.sources import known_view, receipts_in
 from gitsync.services.workspace import Workspace
 
@@ -42,7 +43,7 @@ class Status:
     """Where a clone stands. ``domain`` None: not set up yet; ``head`` is the branch checked out.
 
     ``behind`` counts verified snapshots that the branch does not hold, ``ahead`` own commits that
-    are not in the ledger; ``offered`` is the number that the remote showed last; ``seen`` when it
+    are not in the ledger, ``unproposed`` those of them that no proposal holds either; ``offered`` is the number that the remote showed last; ``seen`` when it
     was last verified, in seconds since the epoch.
     """
 
@@ -58,6 +59,7 @@ class Status:
     on_branch: bool = False
     changes: tuple[tuple[str, str], ...] = ()
     ahead: int = 0
+    unproposed: int = 0
     behind: int = 0
     offered: int | None = None
     proposals: tuple[ProposalState, ...] = ()
@@ -85,7 +87,8 @@ def status(host: Host) -> Status:
             anchor=ws.anchor,
         )
     view = known_view(ws)
-    ahead, behind = _distance(ws)
+    offers = tuple(proposals(ws, view, mine_only=True))
+    ahead, unproposed, behind = _distance(ws, tuple(one.commit for one in offers))
     offered = None
     if (
         view.common is not None
@@ -106,29 +109,33 @@ def status(host: Host) -> Status:
         on_branch=head == people_branch(ws.domain),
         changes=changes,
         ahead=ahead,
+        unproposed=unproposed,
         behind=behind,
         offered=offered,
-        proposals=tuple(proposals(ws, view, mine_only=True)),
-        requests=tuple(sorted(view.requests)),
+        proposals=offers,
+        requests=tuple(one.name for one in requests(ws, view)[0]) if view.requests else (),
     )
 
 
-def _distance(ws: Workspace) -> tuple[int, int]:
-    """(own commits that are not in the ledger, verified snapshots that the branch lacks)."""
+def _distance(ws: Workspace, offered: tuple[Oid, ...]) -> tuple[int, int, int]:
+    """(own commits that are not in the ledger, those of them that are not ``offered`` either,
+    verified snapshots that the branch lacks)."""
     position = ws.verified()
     tip = ws.repo.refs.get(people_branch(ws.me()))
     if tip is None:
-        return 0, position.number
+        return 0, 0, position.number
     if tip == position.commit:
-        return 0, 0
+        return 0, 0, 0
     index = ws.index()
     try:
         ready_index(ws.facts, index, position.anchor, position.number, position.commit)
         new = incoming(ws.facts, index, [tip], limit=_UNBOUNDED)
         reached = max((place[1] for one in new.frontier if (place := index.get(one))), default=0)
+        held = incoming(ws.facts, index, list(offered), limit=_UNBOUNDED).commits if offered else ()
     finally:
         index.close()
-    return len(new.commits), position.number - reached
+    unproposed = len(set(new.commits) - set(held))
+    return len(new.commits), unproposed, position.number - reached
 
 
 def proposals(ws: Workspace, view: RefView, *, mine_only: bool) -> list[ProposalState]:

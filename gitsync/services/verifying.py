@@ -50,7 +50,8 @@ class Verified:
 @dataclass(slots=True)
 class Verifier:
     """One ledger's verification: what is known of it (``anchor``, ``stored``) and where to keep
-    evidence. ``now`` is the moment that a new position is marked with, in seconds."""
+    evidence. ``now`` is the moment that a new position is marked with, in seconds; ``floor`` the
+    furthest position that this user has verified anywhere: a view that ends below it is refused."""
 
     store: ObjectStore
     index: PositionIndex
@@ -60,6 +61,7 @@ class Verifier:
     evidence_dir: Path
     now: int
     progress: Progress = field(default=lambda _done, _total: None)
+    floor: VerifiedPosition | None = None
     facts: StoreFacts = field(init=False)
     _scratch: ScratchObjects = field(init=False)
 
@@ -90,6 +92,7 @@ class Verifier:
         chain, last = self._chain(view, view.common, full=full)
         first_number = 1 if last is None else last.state.number + 1
         self._check_order(view, chain, last)
+        self._check_floor(view, chain, first_number)
         receipts, locks = self._side_chains(view, full=full)
         settings: list[Settings] = [last.state.settings] if last else []
         total = len(chain)
@@ -163,6 +166,30 @@ class Verifier:
                 f" {self.space}@{top}: the branch was rolled back, or the tag is forged",
             )
 
+    def _check_floor(self, view: RefView, chain: list[Oid], first: int) -> None:
+        """The chain holds what another clone of this user has verified already."""
+        floor = self.floor
+        if floor is None or floor.space != self.space or floor.number < first:
+            return
+        if floor.number >= first + len(chain):
+            raise self._rollback(view, first + len(chain) - 1, floor)
+        if chain[floor.number - first] != floor.commit:
+            raise VerificationError(
+                "common.fork",
+                f"{view.source} shows another {self.space}@{floor.number} than the one verified on"
+                f" this machine ({floor.commit[:12]})",
+                hint="do not follow it; ask the witness, and compare with other clones",
+            )
+
+    def _rollback(self, view: RefView, number: int, lost: VerifiedPosition) -> VerificationError:
+        return VerificationError(
+            "position.rollback",
+            f"{view.source} shows {self.space}@{number}; {self.space}@{lost.number} was"
+            " verified before",
+            hint="somebody moved the branch back; push it again from any clone that has it:\n"
+            f"git push {view.source} {lost.commit}:refs/heads/{self.space}",
+        )
+
     def _not_ahead(self, view: RefView, tip: Oid, stored: VerifiedPosition) -> None:
         """The tip does not hold the stored position: tell a rollback from a fork."""
         try:
@@ -171,13 +198,7 @@ class Verifier:
             number = 0
         place = self.index.get(tip)
         if number < stored.number and (place is not None or self._descends(stored.commit, tip)):
-            raise VerificationError(
-                "position.rollback",
-                f"{view.source} shows {self.space}@{number}; {self.space}@{stored.number} was"
-                " verified before",
-                hint="somebody moved the branch back; push it again from any clone that has it:\n"
-                f"git push {view.source} {stored.commit}:refs/heads/{self.space}",
-            )
+            raise self._rollback(view, number, stored)
         self._fork(view, stored)
         raise VerificationError(
             "common.fork",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitsync.codec.settings import ROSTER
-from gitsync.domain.errors import EnvironmentFault, UsageError
+from gitsync.domain.errors import EnvironmentFault, UsageError, VerificationError
 from gitsync.domain.merge.trees import entry_at
 from gitsync.domain.names import (
     DEFAULT_SPACE,
@@ -137,7 +137,7 @@ class Workspace:
         )
 
     def position(self) -> VerifiedPosition | None:
-        """How far this machine has verified the ledger."""
+        """How far this clone has verified the ledger."""
         return self.positions().load(self.anchor)
 
     def verified(self) -> VerifiedPosition:
@@ -163,15 +163,27 @@ class Workspace:
         """The position index of this repository."""
         return PositionIndex(self.repo.state_dir / "index.db")
 
-    def verifier(self, *, fresh: bool = False) -> Verifier:
-        """A verifier from the stored position on; ``fresh`` trusts no cache at all."""
+    def verifier(self, *, fresh: bool = False, full: bool = False, known: bool = False) -> Verifier:
+        """A verifier from the stored position on.
+
+        ``fresh`` trusts no cache at all, ``full`` needs no readable position; ``known`` is for
+        refs that were fetched earlier, which other clones of this user may have overtaken.
+        """
         host = self.host
+        try:
+            stored = self.position()
+        except VerificationError as error:
+            if not full or error.code != "position.damaged":
+                raise
+            stored = None
+        anchor = self.anchor or (stored.anchor if stored else None)
         return Verifier(
             store=self.repo.store,
             index=PositionIndex(None) if fresh else self.index(),
             space=self.space,
             anchor=self.anchor,
-            stored=self.position(),
+            stored=stored,
+            floor=None if known else self.positions().furthest(anchor),
             evidence_dir=self.repo.state_dir / "evidence",
             now=host.seconds(),
             progress=lambda done, total: host.progress("verifying snapshots", done, total),

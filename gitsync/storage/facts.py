@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Final
 from gitsync.codec import frontmatter, settings
 from gitsync.codec.gitobjects import (
     commit_payload,
-    encode_tree,
     parse_commit,
     parse_tag,
-    parse_tree,
     tag_payload,
 )
+from gitsync.codec.listing import Listing, one_difference, read_listing, write_listing
 from gitsync.codec.records import read_commit_record
 from gitsync.codec.schemafile import head as read_head
 from gitsync.domain.errors import FormatError, GitsyncError, VerificationError
@@ -46,13 +45,15 @@ class StoreFacts:
 
     def __init__(self, store: ObjectStore) -> None:
         self.store = store
-        self._trees: Cache[Oid, Tree] = Cache(_TREE_ENTRIES, lambda tree: len(tree) + 4)
+        self._listings: Cache[Oid, Listing] = Cache(_TREE_ENTRIES, lambda one: len(one.tree) + 4)
         self._commits: Cache[Oid, Commit] = Cache(_COMMITS)
         self._signers: Cache[Oid, PublicKey] = Cache(_COMMITS)
         self._records: Cache[Oid, CommitRecord] = Cache(_COMMITS)
         self._altered: Cache[tuple[Oid, Oid], tuple[bytes, ...]] = Cache(_COMMITS)
         self._settings: Cache[Oid, LedgerSettings] = Cache(16)
-        self._heads: Cache[tuple[Oid, int], tuple[ArtifactHead | None]] = Cache(_HEADS)
+        self._heads: Cache[tuple[Oid, int, str | None], tuple[ArtifactHead | None]] = Cache(_HEADS)
+        # Holding on to each schema keeps its id() from naming another one later.
+        self._schemas: dict[int, Schema] = {}
 
     def raw(self, oid: Oid, kind: str) -> bytes:
         """An object's bytes. Raises VerificationError when it is missing or of another kind."""
@@ -75,17 +76,19 @@ class StoreFacts:
 
     def tree(self, oid: Oid) -> Tree:
         """See ``Objects``."""
-        if oid == EMPTY_TREE:
-            return {}  # git knows it without storing it
-        found = self._trees.get(oid)
+        return self._listing(oid).tree
+
+    def _listing(self, oid: Oid, near: Listing | None = None) -> Listing:
+        found = self._listings.get(oid)
         if found is None:
-            data = self.raw(oid, "tree")
+            # Git knows the empty tree without storing it.
+            data = b"" if oid == EMPTY_TREE else self.raw(oid, "tree")
             if len(data) > MAX_TREE_BYTES:
                 raise FormatError(
                     "tree.too-large", f"a folder's listing exceeds {MAX_TREE_BYTES} bytes"
                 )
-            found = parse_tree(data)
-            self._trees.put(oid, found)
+            found = read_listing(data, near)
+            self._listings.put(oid, found)
         return found
 
     def blob(self, oid: Oid) -> bytes:
@@ -100,7 +103,10 @@ class StoreFacts:
         """See ``Objects``."""
         found = self._altered.get((before, after))
         if found is None:
-            found = altered_names(self.tree(before), self.tree(after))
+            old = self._listing(before)
+            new = self._listing(after, old)
+            name = one_difference(old, new)
+            found = (name,) if name is not None else altered_names(old.tree, new.tree)
             self._altered.put((before, after), found)
         return found
 
@@ -108,8 +114,10 @@ class StoreFacts:
         self, tree: Tree, like: Oid | None = None, altered: tuple[bytes, ...] | None = None
     ) -> Oid:
         """See ``Objects``."""
-        oid = self.store.write("tree", encode_tree(tree), like)
-        self._trees.put(oid, tree)
+        near = self._listings.get(like) if like is not None else None
+        listing = write_listing(tree, near, altered)
+        oid = self.store.write("tree", listing.raw, like)
+        self._listings.put(oid, listing)
         if like is not None and altered is not None:
             self._altered.put((like, oid), altered)
         return oid
@@ -177,12 +185,12 @@ class StoreFacts:
             )
         return self.blob(oid)
 
-    def head(self, blob: Oid, schema: Schema) -> ArtifactHead | None:
+    def head(self, blob: Oid, schema: Schema, path: str | None = None) -> ArtifactHead | None:
         """See ``Facts``."""
-        key = (blob, id(schema))
+        key = (blob, id(self._schemas.setdefault(id(schema), schema)), path)
         found = self._heads.get(key)
         if found is None:
-            found = (read_head(self.blob(blob), schema),)
+            found = (read_head(self.blob(blob), schema, path),)
             self._heads.put(key, found)
         return found[0]
 

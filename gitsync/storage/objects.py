@@ -123,6 +123,10 @@ class GitObjects:
     """The store of a git repository: libgit2 reads, our own packs are written."""
 
     def __init__(self, repo: pygit2.Repository, objects_dir: Path) -> None:
+        import pygit2
+
+        # libgit2 would check each id with a slower SHA-1 on reading; :meth:`read` does it itself.
+        pygit2.settings.enable_strict_hash_verification(False)  # noqa: FBT003
         self._repo = repo
         self._odb = repo.odb
         self._dir = objects_dir
@@ -140,7 +144,10 @@ class GitObjects:
             raise missing(oid) from error
         except Exception as error:
             raise _unreadable(oid, error) from error
-        return _KINDS[int(kind)], data
+        name = _KINDS[int(kind)]
+        if object_id(name, data) != oid:
+            raise _unreadable(oid, ValueError("its content does not have this id"))
+        return name, data
 
     def size(self, oid: Oid) -> int:
         """See :class:`ObjectStore`."""

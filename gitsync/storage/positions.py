@@ -1,7 +1,8 @@
 """The verified position: how far this machine has checked a ledger. It never goes back.
 
 Kept in the repository and, because a power cut can take a repository back, also in the user's
-state folder (XDG), synced both times. The higher of the two counts.
+state folder (XDG), synced both times. The repository's own is where verification goes on from; the
+user's, which all clones of a machine share, is the least that any remote has to show.
 """
 
 from __future__ import annotations
@@ -53,18 +54,13 @@ class PositionStore:
         return self._user_dir / "positions" / f"{anchor}-{self._space}.json"
 
     def load(self, anchor: Oid | None) -> VerifiedPosition | None:
-        """The highest position stored for ``anchor`` (None: whatever this repository knows).
+        """What this repository itself has verified of ``anchor`` (None: of whatever it holds).
 
-        Raises VerificationError ``position.fork`` if the two copies name different commits for
-        one number, and ``position.damaged`` if neither can be read although one exists.
+        Raises VerificationError ``position.fork`` if another clone of this user has verified
+        another commit for the same number, and ``position.damaged`` if the file cannot be read.
         """
         here = _read(self._repo_file)
-        anchor = anchor or (here.anchor if here else None)
-        there = _read(self._user_file(anchor)) if anchor else None
-        if here is not None and anchor is not None and here.anchor != anchor:
-            here = None
-        found = [one for one in (here, there) if one is not None]
-        if not found:
+        if here is None:
             if self._repo_file.exists():
                 raise VerificationError(
                     "position.damaged",
@@ -72,18 +68,23 @@ class PositionStore:
                     hint="check everything anew: gitsync verify --full",
                 )
             return None
-        if (
-            len(found) == 2
-            and found[0].number == found[1].number
-            and found[0].commit != found[1].commit
-        ):
+        if anchor is not None and here.anchor != anchor:
+            return None
+        there = self.furthest(here.anchor)
+        if there is not None and there.number == here.number and there.commit != here.commit:
             raise VerificationError(
                 "position.fork",
-                f"two clones on this machine have verified different"
-                f" {found[0].space}@{found[0].number}",
+                f"two clones on this machine have verified different {here.space}@{here.number}",
                 hint="compare them: one of the two was served another history",
             )
-        return max(found, key=lambda one: (one.number, one.seen))
+        return here
+
+    def furthest(self, anchor: Oid | None) -> VerifiedPosition | None:
+        """The highest position that any clone of this user has verified: no remote may show less.
+
+        Its objects need not be in this repository.
+        """
+        return _read(self._user_file(anchor)) if anchor is not None else None
 
     def save(self, position: VerifiedPosition) -> None:
         """Store a position in both places, synced; a lower number never replaces a higher one."""

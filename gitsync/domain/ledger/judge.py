@@ -244,12 +244,13 @@ class _Judge:
 
     def artifact_change(self, change: FileChange) -> ArtifactChange:
         schema = self.state.settings.schema
+        path = show(change.path)
         heads = []
         for entry in (change.before, change.after):
             blob = Oid(entry[1].hex()) if entry is not None else None
             markdown = change.path.endswith((b".md", b".markdown"))
-            heads.append(self.facts.head(blob, schema) if blob and markdown else None)
-        return ArtifactChange(show(change.path), heads[0], heads[1])
+            heads.append(self.facts.head(blob, schema, path) if blob and markdown else None)
+        return ArtifactChange(path, heads[0], heads[1])
 
     def pair_moves(self, net: list[FileChange]) -> list[ArtifactChange]:
         """Artifact changes with a delete and an add of one id joined: a rename changes no state."""

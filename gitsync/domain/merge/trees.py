@@ -73,10 +73,11 @@ def diff_trees(
     """Every file that differs between two trees (None = empty), in an order fixed by the names."""
     if before == after:
         return
+    # Asked first: a store reads the second listing most cheaply beside the first.
+    names = objects.altered(before, after) if before and after else None
     old = objects.tree(before) if before else _EMPTY
     new = objects.tree(after) if after else _EMPTY
-    names = objects.altered(before, after) if before and after else sorted(old or new)
-    for name in names:
+    for name in names if names is not None else sorted(old or new):
         was, now = old.get(name), new.get(name)
         path = prefix + name
         if was is not None and now is not None and not _is_tree(was) and not _is_tree(now):
@@ -122,11 +123,12 @@ class _Merger:
             return ours
         if base == ours:
             return theirs
+        names = self.objects.altered(base, theirs) if base else None
         old = self.objects.tree(base) if base else _EMPTY
         mine, other = self.objects.tree(ours), self.objects.tree(theirs)
         result = dict(mine)
         altered: list[bytes] = []
-        for name in self.objects.altered(base, theirs) if base else tuple(sorted(other)):
+        for name in names if names is not None else sorted(other):
             was = mine.get(name)
             entry = self.entry(old.get(name), was, other.get(name), prefix + name)
             if entry == was:
