@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.codec import trailers
 from gitsync.codec.records import printable, read_snapshot
-from gitsync.domain.errors import EnvironmentFault
+from gitsync.domain.errors import EnvironmentFault, RefusedError
 from gitsync.domain.ledger.history import incoming
 from gitsync.domain.names import ProposalName, parse_proposal_ref, people_branch, person_of
 from gitsync.domain.records import WITHDRAWAL, Receipt
@@ -131,11 +132,13 @@ def _distance(ws: Workspace, offered: tuple[Oid, ...]) -> tuple[int, int, int]:
         ready_index(ws.facts, index, position.anchor, position.number, position.commit)
         new = incoming(ws.facts, index, [tip], limit=_UNBOUNDED)
         reached = max((place[1] for one in new.frontier if (place := index.get(one))), default=0)
-        held = incoming(ws.facts, index, list(offered), limit=_UNBOUNDED).commits if offered else ()
+        unproposed = set(new.commits)
+        for oid in offered:
+            with suppress(RefusedError):  # one of another history holds nothing of ours
+                unproposed -= set(incoming(ws.facts, index, [oid], limit=_UNBOUNDED).commits)
     finally:
         index.close()
-    unproposed = len(set(new.commits) - set(held))
-    return len(new.commits), unproposed, position.number - reached
+    return len(new.commits), len(unproposed), position.number - reached
 
 
 def proposals(ws: Workspace, view: RefView, *, mine_only: bool) -> list[ProposalState]:

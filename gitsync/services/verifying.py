@@ -7,7 +7,9 @@ before anything of it becomes ``common`` here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitsync.codec.records import read_snapshot
@@ -15,14 +17,15 @@ from gitsync.domain.errors import FormatError, VerificationError
 from gitsync.domain.ledger.snapshot import witness_name
 from gitsync.services import evidence
 from gitsync.services.chain import first_parents, ready_index
-from gitsync.services.replay import Proven, check_tag, found, load_state, prove
+from gitsync.services.proving import Step, Stretch, Tags, beside, cut, prove_steps
+from gitsync.services.replay import Proven, check_tag, load_state
 from gitsync.services.sidechains import SideChain
 from gitsync.storage.facts import StoreFacts
 from gitsync.storage.objects import ScratchObjects
 from gitsync.storage.positions import VerifiedPosition
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from gitsync.domain.ledger.state import State
     from gitsync.domain.objects import Oid, Tag
@@ -51,7 +54,8 @@ class Verified:
 class Verifier:
     """One ledger's verification: what is known of it (``anchor``, ``stored``) and where to keep
     evidence. ``now`` is the moment that a new position is marked with, in seconds; ``floor`` the
-    furthest position that this user has verified anywhere: a view that ends below it is refused."""
+    furthest position that this user has verified anywhere: a view that ends below it is refused.
+    ``repo`` is where other processes, up to ``jobs`` in all, open the same objects."""
 
     store: ObjectStore
     index: PositionIndex
@@ -62,6 +66,8 @@ class Verifier:
     now: int
     progress: Progress = field(default=lambda _done, _total: None)
     floor: VerifiedPosition | None = None
+    repo: Path | None = None
+    jobs: int = 1
     facts: StoreFacts = field(init=False)
     _scratch: ScratchObjects = field(init=False)
 
@@ -95,39 +101,54 @@ class Verifier:
         self._check_floor(view, chain, first_number)
         receipts, locks = self._side_chains(view, full=full)
         settings: list[Settings] = [last.state.settings] if last else []
-        total = len(chain)
-        pending: list[int] = []
-        for done, oid in enumerate(chain):
-            before = last.state if last else None
-            proven = found(self.facts, oid, self.space) if before is None else prove(
-                self.facts, self.index, before, oid
-            )  # fmt: skip
-            state = proven.state
-            if upto is not None and state.number > upto:
-                break
-            receipts.check_recorded(proven.record.receipts)
-            locks.check_recorded(proven.record.locks)
-            if not self._tag_ok(view, before or state, state, require_tags=require_tags):
-                pending = list(range(state.number, first_number + total))
-                break
-            self.index.add(state.number, oid, proven.places)
-            if not settings or settings[-1] is not state.settings:
-                settings.append(state.settings)
-            last = proven
-            self._scratch.forget()
-            self.progress(done + 1, total)
-        if last is None:
+        tags = Tags(view.tags, view.source, require_tags)
+        step: Step | None = None
+        for step in self._steps(chain[: upto and max(0, upto - first_number + 1)], last, tags):
+            receipts.check_recorded(step.receipts)
+            locks.check_recorded(step.locks)
+            self.index.add(step.number, step.oid, step.places)
+            if step.settings is not None:
+                settings.append(self.facts.settings(step.settings))
+            self.progress(step.number - first_number + 1, len(chain))
+        if step is None and last is None:
             raise VerificationError("tag.missing", f"{self.space}@1 has no tag")
         receipts.check_signatures(settings)
         locks.check_signatures(settings)
-        state = last.state
+        state = last.state if last else None
+        if step is not None:
+            anchor = last.state.ledger if last else chain[0]
+            state = load_state(self.facts, anchor, self.space, step.oid)
+        assert state is not None  # noqa: S101 - one of the two is set, or we have raised
+        end = first_number + len(chain) - 1
+        pending = () if upto is not None else tuple(range(state.number + 1, end + 1))
         position = VerifiedPosition(
             state.ledger, self.space, state.number, state.commit,
             view.tags.get(state.number), view.receipts, view.locks, self.now,
         )  # fmt: skip
-        return Verified(
-            state, state.number - first_number + 1, first_number, tuple(pending), position
-        )
+        return Verified(state, state.number - first_number + 1, first_number, pending, position)
+
+    def _steps(self, chain: list[Oid], last: Proven | None, tags: Tags) -> Iterator[Step]:
+        """Prove the chain, long ones in several processes at once."""
+        ends = cut(len(chain), self.jobs if self.repo is not None else 1)
+        first = 1 if last is None else last.state.number + 1
+        anchor = last.state.ledger if last else chain[0]
+        stretches = [
+            Stretch(
+                self.repo or Path(), self.space, anchor, first + start - 1, chain[start - 1],
+                tuple(chain[start:end]),
+                replace(tags, tags={n: t for n, t in tags.tags.items() if n >= first + start}),
+            )
+            for start, end in pairwise(ends)
+        ]  # fmt: skip
+        with beside(stretches) as collect:
+            step = None
+            for step in prove_steps(
+                self.facts, self._scratch, self.index, self.space,
+                last.state if last else None, chain[: ends[0]], tags,
+            ):  # fmt: skip
+                yield step
+            if step is not None and step.number == first + ends[0] - 1:
+                yield from collect()
 
     def _chain(self, view: RefView, tip: Oid, *, full: bool) -> tuple[list[Oid], Proven | None]:
         stored = self.stored
@@ -262,19 +283,3 @@ class Verifier:
             SideChain(self.facts, "receipts", view.receipts, stored.receipts if stored else None),
             SideChain(self.facts, "locks", view.locks, stored.locks if stored else None),
         )
-
-    def _tag_ok(self, view: RefView, before: State, state: State, *, require_tags: bool) -> bool:
-        """Check the tag of one snapshot; False when it has none and none comes after it."""
-        tag = view.tags.get(state.number)
-        if tag is not None:
-            check_tag(self.facts, before, state.number, state.commit, tag)
-            return True
-        if not require_tags:
-            return True
-        if any(number > state.number for number in view.tags):
-            raise VerificationError(
-                "tag.missing",
-                f"{view.source} has no tag {self.space}@{state.number}, but later ones",
-                hint="restore it from any clone that has it",
-            )
-        return False

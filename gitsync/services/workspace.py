@@ -187,6 +187,8 @@ class Workspace:
             evidence_dir=self.repo.state_dir / "evidence",
             now=host.seconds(),
             progress=lambda done, total: host.progress("verifying snapshots", done, total),
+            repo=self.repo.git_dir,
+            jobs=processors(),
         )
 
     def accept(self, position: VerifiedPosition, state: State, tags: dict[int, Oid]) -> None:
@@ -223,6 +225,13 @@ class Workspace:
     def with_anchor(self, anchor: Oid) -> Workspace:
         """The same clone with another trust anchor."""
         return replace(self, anchor=anchor)
+
+
+def processors() -> int:
+    """How many processes may usefully work at once, at most eight."""
+    import os
+
+    return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
 
 
 def _is_linked(repo: Repository, linked: str) -> bool:

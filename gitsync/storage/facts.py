@@ -197,7 +197,9 @@ class StoreFacts:
     def head_problem(self, raw: bytes) -> str | None:
         """See ``Facts``."""
         try:
-            frontmatter.parse(raw)
+            document = frontmatter.parse(raw)
+            if document is not None:
+                document.check()
         except GitsyncError as error:
             return str(error)
         return None

@@ -13,6 +13,7 @@ from gitsync.domain.errors import FormatError
 
 # What may follow a key, from well-formed to hopeless.
 VALUES = (
+    ' "open', ' close"', ' [open', ' close]', '\n  - "open', "\n  x: 'open", " close'",
     " b", " \"d\"", " 'f' # c", "\n  - x", "\n- y\n- z", "\n  - \"z\"\n  # mid\n  - w # t",
     "\n  - 'w' #c\n\n  - v", "", " # c", " |\n  text\n   more\n\n", " plain\n  cont", " [a, b]",
     " [a,\n  b]", " [a,\nb]", " {a: b}", " \"open\n  close\"", " \"open\nclose\"",

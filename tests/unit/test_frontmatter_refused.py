@@ -93,6 +93,24 @@ def test_refused_with_its_place(header, code, line, column):
 
 
 @pytest.mark.parametrize(
+    "header",
+    [
+        'a: "open\nb: close"\n',
+        "a: 'open\nb: close'\n",
+        "a: [open\nb: close]\n",
+        "a: {open: x\nb: close}\n",
+        'a:\n  - "open\nb: close"\n',
+        "a:\n  x: [open\nb: close]\n",
+        "a:\n  - x\n  - {open: x\nb: close}\n",
+    ],
+)
+def test_a_value_must_end_before_the_next_field_begins(header):
+    """Lenient parsers read on into the next line; its field must not be read as one meanwhile."""
+    with pytest.raises(FormatError):
+        parse(f"---\n{header}---\n".encode())
+
+
+@pytest.mark.parametrize(
     ("raw", "code"),
     [
         (b"---\n", "frontmatter.unclosed"),

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import time
 from contextlib import suppress
 
@@ -122,6 +124,18 @@ def test_bombs_are_refused_soon(bomb):
     before = time.perf_counter()
     refused(bomb)
     assert time.perf_counter() - before < 1
+
+
+@pytest.mark.parametrize("bomb", ["b'[ ' * 30000", "b'a: {x: [[' + b'{' * 30", "b'1' * 60000"])
+def test_the_plainest_bombs_do_not_even_reach_the_parser(bomb):
+    code = (
+        "import sys\nfrom gitsync.codec.yamltext import load\n"
+        "from gitsync.domain.errors import FormatError\n"
+        f"try: load({bomb}, 'f')\n"
+        "except FormatError: sys.exit('ruamel.yaml' in sys.modules)\n"
+        "sys.exit(2)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_marks_name_the_place_of_each_part():

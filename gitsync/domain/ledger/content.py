@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import RefusedError, Where
-from gitsync.domain.merge.trees import FileChange, diff_trees
+from gitsync.domain.merge.trees import FileChange, diff_from_all
 from gitsync.domain.objects import MODE_TREE, Entry, Oid, Tree
 from gitsync.domain.paths import (
     MAX_DEPTH,
@@ -21,9 +21,9 @@ from gitsync.domain.paths import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from gitsync.domain.policy import Limits, Policy
+    from gitsync.domain.policy import Policy
     from gitsync.domain.ports import Objects
 
 CONFIG_PREFIX = b".gitsync/"
@@ -42,15 +42,15 @@ def show(path: bytes) -> str:
     return path.decode("utf-8", "replace")
 
 
-def commit_changes(objects: Objects, oid: Oid) -> list[FileChange]:
-    """The files that a commit has unlike every one of its parents."""
+def commit_changes(objects: Objects, oid: Oid) -> Iterator[FileChange]:
+    """The files that a commit has unlike every one of its parents.
+
+    One by one: a few objects can stand for more files than memory holds, and the first file past
+    the limit has to be the last that is looked at.
+    """
     commit = objects.commit(oid)
-    parents = [objects.commit(parent).tree for parent in commit.parents]
-    first = list(diff_trees(objects, parents[0] if parents else None, commit.tree))
-    for other in parents[1:]:
-        unlike = {change.path: change for change in diff_trees(objects, other, commit.tree)}
-        first = [change for change in first if change.path in unlike]
-    return first
+    parents = [objects.commit(parent).tree for parent in commit.parents] or [None]
+    return diff_from_all(objects, parents, commit.tree)
 
 
 def check_content(
@@ -65,6 +65,7 @@ def check_content(
     budget = Budget()
     for oid in commits:
         commit = objects.commit(oid)
+        budget.size += len(commit.message)
         for change in commit_changes(objects, oid):
             touched[change.path] = change
             _check_change(objects, commit.tree, change, policy, budget)
@@ -81,12 +82,16 @@ def _check_change(
             f"{path} may not be changed by a proposal: CI or git would act on it",
             where=Where(path),
         )
-    if change.after is None:
-        return
-    _check_path(objects, root, change)
-    limits: Limits = policy.limits
-    size = objects.blob_size(Oid(change.after[1].hex()))
+    limits = policy.limits
+    size = 0
     budget.files += 1
+    if change.after is not None:
+        _check_path(objects, root, change)
+        if change.after[0] == MODE_TREE:
+            raise RefusedError(
+                "path.empty-folder", f"the folder {path} has nothing in it", where=Where(path)
+            )
+        size = objects.blob_size(Oid(change.after[1].hex()))
     budget.size += size
     if size > limits.file_bytes:
         raise RefusedError(

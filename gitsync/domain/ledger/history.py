@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from gitsync.domain.ports import Objects, Positions
 
 
+MAX_FRONTIER = 32
+
+
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """Commits that a tip adds to the ledger, parents first, and the ones they stand on."""
@@ -96,11 +99,18 @@ def is_ancestor(objects: Objects, positions: Positions, older: Oid, newer: Oid) 
 def merge_bases(objects: Objects, positions: Positions, frontier: Iterable[Oid]) -> tuple[Oid, ...]:
     """The best common ancestors of the ledger's tip and a proposal, by id.
 
-    The frontier holds them all; what another member already reaches is dropped.
+    The frontier holds them all; what another member already reaches is dropped. Raises
+    RefusedError ``merge.criss-cross`` for more than ``MAX_FRONTIER`` that no snapshot joins.
     """
-    members = sorted(set(frontier))
+    members = sorted(_past_the_last_snapshot(positions, set(frontier)))
     if len(members) < 2:
         return tuple(members)
+    if len(members) > MAX_FRONTIER:
+        raise RefusedError(
+            "merge.criss-cross",
+            f"the proposal joins more than {MAX_FRONTIER} lines of history",
+            hint="rebase the proposal onto common: git rebase common",
+        )
     return tuple(
         one
         for one in members
@@ -108,6 +118,20 @@ def merge_bases(objects: Objects, positions: Positions, frontier: Iterable[Oid])
             one != other and is_ancestor(objects, positions, one, other) for other in members
         )
     )
+
+
+def _past_the_last_snapshot(positions: Positions, members: set[Oid]) -> set[Oid]:
+    """Members that the last snapshot which any of them reaches does not hold.
+
+    It holds everything that entered with it or before. What is left of a branch that merged
+    ``common`` often is one commit, without comparing each with each.
+    """
+    places = {one: positions.get(one) or (0, 0) for one in members}
+    last = max((floor for _, floor in places.values()), default=0)
+    kept = {one for one, place in places.items() if place[0] > last}
+    if not any(places[one][1] == last for one in kept):
+        kept |= {one for one, place in places.items() if place == (last, last)}
+    return kept
 
 
 def shared_bases(

@@ -7,12 +7,13 @@ the result does not depend on which side is called ours.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitsync.domain.errors import RefusedError
 from gitsync.domain.merge.files import FileConflict
-from gitsync.domain.objects import MODE_TREE, Entry, Oid, Tree
+from gitsync.domain.objects import MODE_TREE, Entry, Oid, Tree, altered_names
 from gitsync.domain.treeedit import edit_tree
 
 if TYPE_CHECKING:
@@ -24,11 +25,16 @@ ContentMerge = Callable[[bytes, bytes, bytes], "bytes | FileConflict"]
 IdOf = Callable[[Oid], str | None]
 
 _EMPTY: Tree = {}
+#: Folders inside folders: far above what paths may have, far below what a stack holds.
+MAX_NESTING = 64
 
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """One file that differs between two trees; None stands for absent."""
+    """One file that differs between two trees; None stands for absent.
+
+    A folder without anything in it, which git itself never makes, is told as one as well.
+    """
 
     path: bytes
     before: Entry | None
@@ -70,13 +76,19 @@ def _changed(before: Tree, after: Tree) -> list[bytes]:
 def diff_trees(
     objects: Objects, before: Oid | None, after: Oid | None, prefix: bytes = b""
 ) -> Iterator[FileChange]:
-    """Every file that differs between two trees (None = empty), in an order fixed by the names."""
+    """Every file that differs between two trees (None = empty), in an order fixed by the names.
+
+    Raises RefusedError ``path.too-deep`` past ``MAX_NESTING`` folders.
+    """
     if before == after:
         return
+    _check_nesting(prefix)
     # Asked first: a store reads the second listing most cheaply beside the first.
     names = objects.altered(before, after) if before and after else None
     old = objects.tree(before) if before else _EMPTY
     new = objects.tree(after) if after else _EMPTY
+    if after and not new and prefix:
+        yield FileChange(prefix[:-1], None, (MODE_TREE, bytes.fromhex(after)))
     for name in names if names is not None else sorted(old or new):
         was, now = old.get(name), new.get(name)
         path = prefix + name
@@ -94,6 +106,49 @@ def diff_trees(
             )
         if now is not None and not _is_tree(now):
             yield FileChange(path, None, now)
+
+
+def diff_from_all(
+    objects: Objects, befores: Sequence[Oid | None], after: Oid | None, prefix: bytes = b""
+) -> Iterator[FileChange]:
+    """Every file that ``after`` holds unlike each of ``befores``; ``before`` is the first one's.
+
+    Descends only into folders that are unlike all of them, so that a merge costs what it changes
+    itself and not what its sides do. Raises as :func:`diff_trees` does.
+    """
+    if after in befores:
+        return
+    if len(set(befores)) == 1:
+        yield from diff_trees(objects, befores[0], after, prefix)
+        return
+    _check_nesting(prefix)
+    new = objects.tree(after) if after else _EMPTY
+    if after and not new and prefix:
+        yield FileChange(prefix[:-1], None, (MODE_TREE, bytes.fromhex(after)))
+    olds = [objects.tree(one) if one else _EMPTY for one in befores]
+    for name in altered_names(olds[0], new):
+        now, was = new.get(name), [old.get(name) for old in olds]
+        if now in was:
+            continue
+        file = None if _is_tree(now) else now
+        files = [None if _is_tree(one) else one for one in was]
+        if file not in files:
+            yield FileChange(prefix + name, files[0], file)
+        if _is_tree(now) or all(_is_tree(one) for one in was):
+            yield from diff_from_all(
+                objects, [_folder(one) for one in was], _folder(now), prefix + name + b"/"
+            )
+
+
+def _folder(entry: Entry | None) -> Oid | None:
+    return _oid(entry) if entry is not None and entry[0] == MODE_TREE else None
+
+
+def _check_nesting(prefix: bytes) -> None:
+    if prefix.count(b"/") > MAX_NESTING:
+        raise RefusedError(
+            "path.too-deep", f"folders lie inside each other more than {MAX_NESTING} times"
+        )
 
 
 def entry_at(objects: Objects, tree: Oid, path: bytes) -> Entry | None:
@@ -123,6 +178,7 @@ class _Merger:
             return ours
         if base == ours:
             return theirs
+        _check_nesting(prefix)
         names = self.objects.altered(base, theirs) if base else None
         old = self.objects.tree(base) if base else _EMPTY
         mine, other = self.objects.tree(ours), self.objects.tree(theirs)
@@ -214,18 +270,22 @@ class _Merger:
         self, base: Oid | None, ours: Oid, theirs: Oid, merged: Oid | None
     ) -> Oid | None:
         """Give each edit of a file that the other side moved to the file's new place."""
-        moved: dict[bool, dict[str, bytes]] = {}
+        moved: dict[bool, dict[str, bytes | None]] = {}
+        taken: set[bytes] = set()
         for path, was, kept, by_ours in self.orphans:
             if by_ours not in moved:
                 moved[by_ours] = self.arrivals(base, ours if by_ours else theirs)
             identity = self.id_of(_oid(was))
             target = moved[by_ours].get(identity) if identity is not None else None
+            if target in taken:
+                target = None  # a second edit would replace the first
             there = entry_at(self.objects, ours if by_ours else theirs, target) if target else None
             if target is None or there is None:
                 self.conflicts.append(
                     PathConflict(path, "one side removed this file, the other edited it")
                 )
                 continue
+            taken.add(target)
             entry = (
                 self.file(was, there, kept, target)
                 if by_ours
@@ -235,44 +295,44 @@ class _Merger:
                 merged = edit_tree(self.objects, merged, {target: entry})
         return merged
 
-    def arrivals(self, base: Oid | None, side: Oid) -> dict[str, bytes]:
-        """Artifact id -> path, for the files that a side added."""
-        found: dict[str, bytes] = {}
+    def arrivals(self, base: Oid | None, side: Oid) -> dict[str, bytes | None]:
+        """Artifact id -> path, for the files that a side added; None where two carry one id."""
+        found: dict[str, bytes | None] = {}
         for change in diff_trees(self.objects, base, side):
             if change.before is None and change.after is not None:
                 identity = self.id_of(_oid(change.after))
                 if identity is not None:
-                    found[identity] = change.path
+                    found[identity] = None if identity in found else change.path
         return found
 
     def moved_apart(self, base: Oid | None, ours: Oid, theirs: Oid) -> None:
-        """Refuse one artifact that the two sides moved to two places."""
-        arrived: dict[str, bytes] = {}
-        left: set[str] = set()
-        changes = list(diff_trees(self.objects, base, theirs))
-        if all(change.before is not None for change in changes):
-            return
-        for change in changes:
+        """Refuse one artifact that both sides took from its place, unless they agree where to."""
+        left: dict[str, bytes] = {}
+        arrived: dict[str, bytes | None] = {}
+        for change in diff_trees(self.objects, base, theirs):
             if change.before is not None and change.after is not None:
                 continue
             identity = self.id_of(_oid(change.before or change.after or (b"", b"")))
             if identity is None:
                 continue
             if change.after is None:
-                left.add(identity)
+                left[identity] = change.path
             else:
-                arrived[identity] = change.path
-        moved = left & arrived.keys()
-        # Our own side is only looked through when theirs moved something: it may be long.
-        mine = self.arrivals(base, ours) if moved else {}
-        for identity in sorted(moved):
-            path = arrived[identity]
-            if mine.get(identity, path) != path:
-                self.conflicts.append(
-                    PathConflict(
-                        path, f"both sides moved the artifact {identity}, to different places"
-                    )
-                )
+                arrived[identity] = None if identity in arrived else change.path
+        both = [one for one, path in left.items() if entry_at(self.objects, ours, path) is None]
+        # Our own side is only looked through when both took the same one away: it may be long.
+        mine = self.arrivals(base, ours) if both else {}
+        for identity in sorted(both):
+            here, there = mine.get(identity), arrived.get(identity)
+            if identity in mine and identity in arrived and here == there is not None:
+                continue
+            if identity in mine and identity in arrived:
+                why = f"both sides moved the artifact {identity}, to different places"
+            elif identity in mine or identity in arrived:
+                why = f"one side removed the artifact {identity}, the other moved it"
+            else:
+                continue
+            self.conflicts.append(PathConflict(here or there or left[identity], why))
 
 
 def merge_trees(

@@ -1,0 +1,191 @@
+"""Proving a stretch of the chain, in this process or beside it in others.
+
+A snapshot's proof needs the state before it and the positions of everything earlier, and both can
+be read without proving them again. So a long chain is cut into stretches that are proven side by
+side: each takes its beginning for granted, and the stretch before it ends with exactly that.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import TYPE_CHECKING
+
+from gitsync.domain import errors
+from gitsync.domain.errors import GitsyncError, VerificationError
+from gitsync.services.chain import ready_index
+from gitsync.services.replay import check_tag, found, load_state, prove
+from gitsync.storage.facts import StoreFacts
+from gitsync.storage.index import PositionIndex
+from gitsync.storage.objects import ScratchObjects
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from gitsync.domain.ledger.state import State
+    from gitsync.domain.objects import Oid
+
+# Below this many snapshots another process costs more than it saves.
+WORTH_A_PROCESS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One proven snapshot: what it adds to the positions, the tips that it recorded, and the root
+    tree if its settings differ from those before."""
+
+    number: int
+    oid: Oid
+    places: dict[Oid, tuple[int, int]]
+    receipts: Oid | None
+    locks: Oid | None
+    settings: Oid | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """The tags that a view shows by number, and whether every snapshot must have one."""
+
+    tags: Mapping[int, Oid]
+    source: str
+    required: bool
+
+    def check(self, facts: StoreFacts, before: State, state: State) -> bool:
+        """Check the tag of one snapshot; False when it has none and none comes after it.
+
+        Raises VerificationError ``tag.*``.
+        """
+        tag = self.tags.get(state.number)
+        if tag is not None:
+            check_tag(facts, before, state.number, state.commit, tag)
+            return True
+        if not self.required:
+            return True
+        if any(number > state.number for number in self.tags):
+            raise VerificationError(
+                "tag.missing",
+                f"{self.source} has no tag {state.space}@{state.number}, but later ones",
+                hint="restore it from any clone that has it",
+            )
+        return False
+
+
+def prove_steps(
+    facts: StoreFacts,
+    scratch: ScratchObjects,
+    index: PositionIndex,
+    space: str,
+    last: State | None,
+    oids: Sequence[Oid],
+    tags: Tags,
+) -> Iterator[Step]:
+    """Prove ``oids`` one after the other on top of ``last`` (None: the first founds the ledger).
+
+    The caller adds each step to ``index`` before it asks for the next. Ends early at the first
+    snapshot whose tag is still missing. Raises what does not hold.
+    """
+    for oid in oids:
+        proven = found(facts, oid, space) if last is None else prove(facts, index, last, oid)
+        state = proven.state
+        if not tags.check(facts, last or state, state):
+            return
+        changed = last is None or state.settings is not last.settings
+        yield Step(
+            state.number,
+            oid,
+            proven.places,
+            proven.record.receipts,
+            proven.record.locks,
+            state.tree if changed else None,
+        )
+        last = state
+        scratch.forget()
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What another process is to prove: ``oids`` after the snapshot ``number``, ``start``."""
+
+    repo: Path
+    space: str
+    anchor: Oid
+    number: int
+    start: Oid
+    oids: tuple[Oid, ...]
+    tags: Tags
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error as data: exceptions do not travel between processes unharmed."""
+
+    kind: str
+    code: str
+    message: str
+    hint: str | None
+
+    def error(self) -> GitsyncError:
+        """The same error here."""
+        made: GitsyncError = getattr(errors, self.kind)(self.code, self.message, hint=self.hint)
+        return made
+
+
+def prove_stretch(stretch: Stretch) -> list[Step] | Failure:
+    """Prove one stretch in a process of its own."""
+    from gitsync.storage.repository import Repository
+
+    try:
+        repo = Repository.open(stretch.repo)
+        scratch = ScratchObjects(repo.store)
+        facts = StoreFacts(scratch)
+        index = PositionIndex(None)
+        ready_index(facts, index, stretch.anchor, stretch.number, stretch.start)
+        last = load_state(facts, stretch.anchor, stretch.space, stretch.start)
+        steps = []
+        for step in prove_steps(
+            facts, scratch, index, stretch.space, last, stretch.oids, stretch.tags
+        ):
+            index.add(step.number, step.oid, step.places)
+            steps.append(step)
+    except GitsyncError as error:
+        kind = type(error) if hasattr(errors, type(error).__name__) else errors.RefusedError
+        return Failure(kind.__name__, error.code, str(error), error.hint)
+    return steps
+
+
+def cut(total: int, jobs: int) -> list[int]:
+    """Where to cut ``total`` snapshots for ``jobs`` processes: the ends of the stretches."""
+    parts = max(1, min(jobs, total // WORTH_A_PROCESS))
+    return [total * (part + 1) // parts for part in range(parts)]
+
+
+@contextmanager
+def beside(stretches: Sequence[Stretch]) -> Iterator[Callable[[], Iterator[Step]]]:
+    """Prove stretches in other processes while the body runs; the value collects their steps.
+
+    Collecting raises the error of the first stretch that fails.
+    """
+    if not stretches:
+        yield lambda: iter(())
+        return
+    # Started anew rather than forked: libgit2 holds maps and locks that do not survive a fork.
+    pool = ProcessPoolExecutor(len(stretches), mp_context=get_context("spawn"))
+    try:
+        futures: list[Future[list[Step] | Failure]] = [
+            pool.submit(prove_stretch, one) for one in stretches
+        ]
+
+        def collect() -> Iterator[Step]:
+            for future in futures:
+                result = future.result()
+                if isinstance(result, Failure):
+                    raise result.error()
+                yield from result
+
+        yield collect
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
