@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from gitsync.domain.errors import EnvironmentFault
 from gitsync.services.refview import RefView, fetch_view, local_view
+from gitsync.storage.refs import WORTH_PACKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,6 +72,8 @@ class LocalHome:
         """See ``Home``."""
         # Tags can be made again from the chain, so they need not wait for the disk.
         self._repo.refs.transact(updates, message="gitsync: tag", sync=False)
+        if len(updates) >= WORTH_PACKING:
+            self._repo.refs.pack(everything=False)
 
 
 class RemoteHome:

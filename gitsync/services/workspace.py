@@ -22,7 +22,7 @@ from gitsync.storage.durable import write_atomic
 from gitsync.storage.index import PositionIndex
 from gitsync.storage.keys import KeyChoice, find_key
 from gitsync.storage.positions import PositionStore, VerifiedPosition, state_home
-from gitsync.storage.refs import RefUpdate
+from gitsync.storage.refs import WORTH_PACKING, RefUpdate
 from gitsync.storage.repository import Repository
 from gitsync.storage.signing import Signer, open_signer
 from gitsync.storage.worktree import WorkTree
@@ -211,6 +211,8 @@ class Workspace:
         self.repo.refs.transact(
             updates, message=f"gitsync: verified {self.space}@{position.number}"
         )
+        if len(updates) >= WORTH_PACKING:
+            self.repo.refs.pack(everything=self.remote is not None)
         self.write_roster(state)
 
     def write_roster(self, state: State) -> None:

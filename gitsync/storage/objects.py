@@ -38,8 +38,8 @@ class ObjectStore(Protocol):
     def read(self, oid: Oid) -> tuple[str, bytes]:
         """Kind and content. Raises VerificationError ``object.missing``."""
 
-    def size(self, oid: Oid) -> int:
-        """The size of the content in bytes."""
+    def header(self, oid: Oid) -> tuple[str, int]:
+        """Kind and size of the content in bytes, without reading it."""
 
     def has(self, oid: Oid) -> bool:
         """Whether the object is here."""
@@ -64,9 +64,10 @@ class MemoryObjects:
             raise missing(oid)
         return found
 
-    def size(self, oid: Oid) -> int:
+    def header(self, oid: Oid) -> tuple[str, int]:
         """See :class:`ObjectStore`."""
-        return len(self.read(oid)[1])
+        kind, data = self.read(oid)
+        return kind, len(data)
 
     def has(self, oid: Oid) -> bool:
         """See :class:`ObjectStore`."""
@@ -96,10 +97,10 @@ class ScratchObjects:
         """See :class:`ObjectStore`."""
         return self._scratch.get(oid) or self._below.read(oid)
 
-    def size(self, oid: Oid) -> int:
+    def header(self, oid: Oid) -> tuple[str, int]:
         """See :class:`ObjectStore`."""
         found = self._scratch.get(oid)
-        return len(found[1]) if found is not None else self._below.size(oid)
+        return (found[0], len(found[1])) if found is not None else self._below.header(oid)
 
     def has(self, oid: Oid) -> bool:
         """See :class:`ObjectStore`."""
@@ -149,13 +150,14 @@ class GitObjects:
             raise _unreadable(oid, ValueError("its content does not have this id"))
         return name, data
 
-    def size(self, oid: Oid) -> int:
+    def header(self, oid: Oid) -> tuple[str, int]:
         """See :class:`ObjectStore`."""
         found = self._pending.get(oid)
         if found is not None:
-            return len(found[1])
+            return found[0], len(found[1])
         try:
-            return int(self._odb.read_header(oid)[1])
+            kind, size = self._odb.read_header(oid)
+            return _KINDS[int(kind)], int(size)
         except KeyError as error:
             raise missing(oid) from error
         except Exception as error:
