@@ -31,6 +31,11 @@ def commit_path(oid: Oid) -> str:
     return f"commits/{oid[:2]}/{oid[2:]}.json"
 
 
+def taken_back_path(person: str, oid: Oid) -> str:
+    """Where it lies that ``person`` withdrew or replaced a commit."""
+    return f"taken-back/{person}/{oid[:2]}/{oid[2:]}.json"
+
+
 def moment(seconds: int) -> str:
     """Seconds since the epoch as RFC 3339 in UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

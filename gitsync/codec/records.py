@@ -96,10 +96,20 @@ def write_commit_record(text: str, record: CommitRecord, *more: tuple[str, str])
     return trailers.compose(text, [*pairs, *more])
 
 
+# Control, formatting and separator characters, surrogates and private use. A fixed table and not
+# str.isprintable(): the title of a snapshot must come out the same in every version of Python, and
+# those disagree about characters that are newer than they are.
+_UNSEEN = re.compile(
+    "[\x00-\x20\x7f-\xa0\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u1680\u180e"
+    "\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ud800-\uf8ff\ufeff\ufff0-\ufffb"
+    "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff\U000f0000-\U0010ffff]+"
+)
+
+
 def printable(text: str, limit: int = _SUBJECT_LIMIT) -> str:
     """One line without control or formatting characters, cut at ``limit`` characters."""
-    clean = "".join(char if char.isprintable() else " " for char in text)
-    clean = " ".join(clean.split())
+    clean = _UNSEEN.sub(" ", text).strip(" ")
     return clean if len(clean) <= limit else clean[: limit - 3] + "..."
 
 

@@ -15,6 +15,9 @@ from gitsync.domain.errors import FormatError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+#: A paragraph longer than this is text, whatever it looks like: it is read again and again.
+MAX_BLOCK_BYTES = 128 * 1024
+
 _LINE = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*): ([^\n]*)")
 
 
@@ -55,7 +58,7 @@ def parse(message: bytes) -> Trailers:
     text = message.rstrip(b"\n")
     _, blank, last = text.rpartition(b"\n\n")
     # A one-paragraph message is a subject, never trailers: git's own rule.
-    if not blank or b": " not in last:
+    if not blank or len(last) > MAX_BLOCK_BYTES or b": " not in last:
         return _NONE
     try:
         lines = last.decode("utf-8").split("\n")

@@ -6,6 +6,7 @@ control characters; a ledger is read on Windows and macOS too, and printed on te
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from gitsync.domain.objects import MODE_FILE, MODE_TREE, Tree
@@ -18,6 +19,14 @@ _DEVICES = frozenset(
     {"con", "prn", "aux", "nul", "conin$", "conout$", "clock$"}
     | {f"com{i}" for i in "0123456789¹²³"}
     | {f"lpt{i}" for i in "0123456789¹²³"}
+)
+# Control and formatting characters, line separators, private use. A fixed table and not
+# unicodedata: whether a path may enter must not depend on the reader's version of Python.
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f\ud800-\uf8ff\ufeff\ufff9-\ufffb\U000110bd\U000110cd"
+    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    "\U000f0000-\U0010ffff]"
 )
 _FORBIDDEN = frozenset('<>:"|?*\\/')
 # Characters that HFS+ ignores when it compares names: ".g\u200cit" opens ".git" there.
@@ -38,7 +47,7 @@ def segment_problem(name: bytes) -> str | None:
         text = name.decode("utf-8")
     except UnicodeDecodeError:
         return "is not UTF-8"
-    if any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") for char in text):
+    if _UNSEEN.search(text):
         return "holds a control or formatting character"
     if _FORBIDDEN.intersection(text):
         return "holds a character that some file systems refuse"

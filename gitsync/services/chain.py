@@ -60,18 +60,27 @@ def number_of(facts: StoreFacts, oid: Oid) -> int:
 
 
 def ready_index(
-    facts: StoreFacts, index: PositionIndex, anchor: Oid, number: int, commit: Oid
+    facts: StoreFacts,
+    index: PositionIndex,
+    anchor: Oid,
+    number: int,
+    commit: Oid,
+    *,
+    anew: bool = False,
 ) -> None:
     """Bring the position index to exactly ``number``, ``commit``: a verified position.
 
-    A saved index for an earlier snapshot of the same chain is continued, anything else made anew.
+    A saved index that is further along the same chain is read up to there, one for an earlier
+    snapshot is continued; anything else, and with ``anew`` all of it, is made from the chain.
     """
-    tip = index.tip()
-    if tip == (anchor, number, commit):
-        return
+    tip = None if anew else index.tip()
     start: Oid | None = None
-    if tip is not None and tip[0] == anchor and tip[1] < number:
-        start = tip[2]
+    if tip is not None and tip[0] == anchor:
+        if tip[1] >= number and index.holds(number, commit):
+            index.hold(number)
+            return
+        if tip[1] < number and index.holds(tip[1], tip[2]):
+            start = tip[2]
     try:
         chain = first_parents(facts, commit, start)
     except VerificationError:

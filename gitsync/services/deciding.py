@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 from gitsync.codec import trailers
 from gitsync.codec.gitobjects import commit_payload, encode_commit
-from gitsync.domain.errors import GitsyncError
+from gitsync.codec.records import printable
+from gitsync.domain.errors import EnvironmentFault, GitsyncError
 from gitsync.domain.ledger.history import Incoming, incoming
 from gitsync.domain.ledger.judge import judge
 from gitsync.domain.ledger.order import in_order
+from gitsync.domain.ledger.snapshot import witness_name
 from gitsync.domain.ledger.state import (
     Candidate,
     Decision,
@@ -24,16 +26,12 @@ from gitsync.domain.ledger.state import (
     Subsumed,
     Waiting,
 )
-from gitsync.domain.names import (
-    ProposalName,
-    parse_approval_ref,
-    parse_proposal_ref,
-    person_of,
-)
+from gitsync.domain.names import ProposalName, parse_proposal_ref, person_of
 from gitsync.domain.objects import Commit, Oid
-from gitsync.domain.records import PROPOSAL, SUPERSEDED, WITHDRAWAL, WITHDRAWN, Receipt
+from gitsync.domain.records import SUPERSEDED, WITHDRAWN, Receipt
 from gitsync.services.receiptbook import ReceiptBook
 from gitsync.services.replay import build, places_after
+from gitsync.services.takebacks import TakeBacks, TakenBack, person_behind, take_backs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +40,14 @@ if TYPE_CHECKING:
     from gitsync.storage.facts import StoreFacts
     from gitsync.storage.index import PositionIndex
     from gitsync.storage.signing import Signer
+
+
+MAX_DELETIONS = 400
+MAX_WHY = 1000
+MAX_COMMAND = 300
+MAX_COMMANDS = 8
+#: Faults of the store and not of what was proposed.
+UNREADABLE = frozenset({"object.missing", "object.damaged"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +70,27 @@ class Landed:
 
 @dataclass(slots=True)
 class Batch:
-    """What one emission carries: snapshots in order, receipts, refs to delete with old values."""
+    """What one emission carries: snapshots in order, receipts, refs to delete with old values.
+
+    ``bound`` are receipts of commits that their signers took back, to be found under any name.
+    """
 
     state: State
     landed: list[Landed] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
+    bound: list[Receipt] = field(default_factory=list)
     delete: dict[str, Oid] = field(default_factory=dict)
+
+    def add(self, other: Batch) -> None:
+        """Take over what another batch has to say; it has landed nothing."""
+        self.receipts[:0] = other.receipts
+        self.bound[:0] = other.bound
+        self.delete |= other.delete
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not (self.landed or self.receipts or self.delete)
+        return not (self.landed or self.receipts or self.bound or self.delete)
 
 
 def sign_commit(facts: StoreFacts, signer: Signer, commit: Commit) -> Oid:
@@ -117,12 +133,15 @@ class Pass:
         self.book = ReceiptBook(facts, view.receipts)
         self.batch = Batch(state)
         self._approvals: dict[Oid, list[tuple[str, Oid]]] = {}
+        self._gone = TakeBacks()
+        self._deposed = False
 
     def batches(self) -> Iterator[Batch]:
         """Decide everything; yields what is to be emitted, piece by piece.
 
         After each yield the caller has emitted the batch, or stops asking.
         """
+        self._take_back()
         self._collect_approvals()
         pending = self._pending()
         order = in_order(self.facts, self.index, pending)
@@ -130,16 +149,29 @@ class Pass:
             if self.left is not None and self.left <= 0:
                 self._receive(candidate)
                 continue
+            others = Batch(self.state)
+            if self.size == 1:
+                # Alone, so that what a home refuses can be told from all that came with it.
+                others, self.batch = self.batch, others
             self._decide(candidate, pending[candidate])
+            if self._deposed:
+                # From here on nothing that this key signs counts, not even receipts.
+                self.batch.add(others)
+                yield self._next()
+                return
             if len(self.batch.landed) >= self.size:
                 yield self._next()
+            self.batch.add(others)
         self._answer_requests()
-        if not self.batch.empty:
+        while not self.batch.empty:
             yield self._next()
 
     def _next(self) -> Batch:
         done, self.batch = self.batch, Batch(self.state)
         done.state = self.state
+        # A push names its refs on a command line, which has a limit that proposers could reach.
+        for ref in list(done.delete)[MAX_DELETIONS:]:
+            self.batch.delete[ref] = done.delete.pop(ref)
         return done
 
     def _receipt(self, tip: Oid, ref: str, outcome: str, rule: str, why: str) -> Receipt:
@@ -151,32 +183,62 @@ class Pass:
             ref=ref,
             position=self.state.number,
             rule=rule,
-            why=why,
+            # What a proposer wrote is quoted here. Unbounded, it would make a receipt that is too
+            # large to be read again, and stop every run after this one.
+            why=printable(why, MAX_WHY),
             at=self.notary.now,
         )
+
+    def _take_back(self) -> None:
+        """Write down what people took back, before anything is decided: it may be here as well."""
+        roster = self.state.settings.roster
+        self._gone = take_backs(self.facts, roster, self.index, self.view)
+        for taken in self._gone.found.values():
+            if self.book.taken_back(taken.person, taken.commit) is None:
+                self.batch.bound.append(self._bound(taken, taken.ref))
+        for ref, tip in self._gone.tombstones.items():
+            self.batch.delete[ref] = tip
+            name = parse_proposal_ref(ref)
+            if name is not None and self.book.under(name, tip) is None:
+                taken = self._gone.found[person_of(name.domain), tip]
+                self.batch.receipts.append(self._bound(taken, ref))
+
+    def _bound(self, taken: TakenBack, ref: str) -> Receipt:
+        return self._receipt(taken.commit, ref, "refused", taken.rule, taken.why)
+
+    def _taken_back(self, person: str | None, tip: Oid, ref: str) -> Receipt | None:
+        """What says that ``person`` took ``tip`` back, in this view or in an earlier one."""
+        if person is None:
+            return None
+        taken = self._gone.found.get((person, tip))
+        return self._bound(taken, ref) if taken else self.book.taken_back(person, tip)
 
     def _collect_approvals(self) -> None:
         """Approvals by the proposal commit that they name, whatever their refs are called."""
         for who, tip in self.view.approvals.items():
             ref = f"refs/heads/approvals/{who}"
             try:
-                record = self.facts.record(tip)
+                approved = self.facts.record(tip).approves
             except GitsyncError:
                 continue  # unreadable: it never counts; `doctor` and the approver see it
-            if record.kind == WITHDRAWAL:
-                self._take_back(who, tip, ref)
-            elif record.approves is not None:
-                known = self.book.of_commit(tip)
-                if known is None or not _taken_back(known, who):
-                    self._approvals.setdefault(record.approves, []).append((ref, tip))
+            if approved is None:
+                continue
+            if self.index.get(approved) is not None:
+                self.batch.delete[ref] = tip  # too late to count for anything
+                continue
+            person = person_behind(self.facts, self.state.settings.roster, tip)
+            if self._taken_back(person, tip, ref) is None:
+                self._approvals.setdefault(approved, []).append((ref, tip))
 
     def _pending(self) -> dict[Candidate, Incoming]:
         pending: dict[Candidate, Incoming] = {}
         limit = self.state.settings.policy.limits.proposal_commits
         for name in sorted(self.view.proposals):
             tip = self.view.proposals[name]
-            known = self.book.of_commit(tip)
-            if known is not None and known.final and self._answers(known, name):
+            if self._gone.tombstones.get(name.ref) == tip:
+                continue
+            known = self._settling(name, tip)
+            if known is not None:
                 self._settled(name, tip, known)
                 continue
             if tip in self.rejected:
@@ -185,32 +247,39 @@ class Pass:
             offered = tuple(oid for _, oid in self._approvals.get(tip, ()))
             candidate = Candidate(name, tip, offered)
             try:
-                record = self.facts.record(tip)
-                if record.kind == WITHDRAWAL:
-                    self._take_back(name, tip, name.ref)
-                    continue
-                if record.kind not in (None, PROPOSAL):
-                    self._refuse(name, tip, Refusal(
-                        "proposal.kind", f"the commit is a {record.kind}, made for something else",
-                        ("gitsync propose",)))  # fmt: skip
-                    continue
+                self.facts.record(tip)
                 pending[candidate] = incoming(self.facts, self.index, [tip], limit=limit)
             except GitsyncError as error:
-                if error.code == "object.missing":
-                    raise
-                mend = tuple(error.hint.splitlines()) if error.hint else ()
-                self._refuse(name, tip, Refusal(error.code, str(error), mend))
+                self._failed(name, tip, error)
         return pending
 
-    def _answers(self, known: Receipt, name: ProposalName) -> bool:
-        """Whether a final receipt of a commit settles it under ``name`` too."""
-        if known.rule in (WITHDRAWN, SUPERSEDED):
-            return _taken_back(known, name)
+    def _failed(self, name: ProposalName, tip: Oid, error: GitsyncError) -> None:
+        """What the proposal is to blame for is refused; what this machine lacks has it wait."""
+        if isinstance(error, EnvironmentFault) or error.code in UNREADABLE:
+            why = f"the witness could not check it ({error.code})"
+            self._wait(name, tip, Waiting("witness.unable", why))
+            return
+        mend = tuple(error.hint.splitlines()) if error.hint else ()
+        self._refuse(name, tip, Refusal(error.code, str(error), mend))
+
+    def _settling(self, name: ProposalName, tip: Oid) -> Receipt | None:
+        """The final answer that a commit has had, as far as it holds under ``name`` too."""
+        taken = self._taken_back(person_of(name.domain), tip, name.ref)
+        if taken is not None:
+            return taken
+        known = self.book.under(name, tip) or self.book.of_commit(tip)
+        if known is None or not known.final or known.rule in (WITHDRAWN, SUPERSEDED):
+            return None
         if known.yes:
             # A run that died between receipts and common has promised what did not happen.
-            return self.index.get(known.proposal) is not None
+            there = self.index.get(tip) is not None or (
+                known.rule == "proposal.no-change"
+                and known.snapshot is not None
+                and self.index.get(known.snapshot) is not None
+            )
+            return known if there else None
         # A refusal may rest on the ref it was found on; only the same ref is bound by it.
-        return known.ref == name.ref
+        return known if known.ref == name.ref else None
 
     def _settled(self, name: ProposalName, tip: Oid, known: Receipt) -> None:
         """A proposal that was answered for good: clear its ref when nobody needs it any more."""
@@ -218,47 +287,31 @@ class Pass:
         gone = known.yes or known.rule == WITHDRAWN
         if gone or self.notary.now - known.at > retention:
             self.batch.delete[name.ref] = tip
-        latest = self.book.latest(name)
-        if latest is None or latest.proposal != tip:
+        if self.book.under(name, tip) is None:
             # The same commit under another name, or pushed again: the old answer stands here too.
             again = self._receipt(tip, name.ref, known.outcome, known.rule, known.why)
             self.batch.receipts.append(replace(again, number=known.number, snapshot=known.snapshot))
 
-    def _take_back(self, name: ProposalName, tip: Oid, ref: str) -> None:
-        """A tombstone: what it withdraws is refused from now on, wherever it turns up again."""
-        record = self.facts.record(tip)
-        try:
-            person = self.state.settings.roster.person(self.facts.signer(tip).blob)
-        except GitsyncError:
-            person = None
-        if person != person_of(name.domain):
-            if ref == name.ref:
-                why = "the withdrawal is not signed by the person who proposed"
-                self._refuse(name, tip, Refusal("proposal.not-yours", why))
-            return
-        why = f"withdrawn by {person}"
-        for oid in (*record.withdraws, tip):
-            known = self.book.of_commit(oid)
-            if known is None or not known.final:
-                self.batch.receipts.append(self._receipt(oid, ref, "refused", WITHDRAWN, why))
-        self.batch.delete[ref] = tip
-
     def _refuse(self, name: ProposalName, tip: Oid, refusal: Refusal) -> None:
         receipt = self._receipt(tip, name.ref, "refused", refusal.rule, refusal.why)
-        self.batch.receipts.append(replace(receipt, mend=refusal.mend))
+        self.batch.receipts.append(replace(receipt, mend=_commands(refusal.mend)))
 
     def _decide(self, candidate: Candidate, known: Incoming) -> None:
         limits = self.state.settings.policy.limits
         # What has landed in between may have brought some of it along: then look again.
         stale = any(self.index.get(oid) is not None for oid in known.commits)
-        decision = judge(
-            self.facts,
-            self.index,
-            self.state,
-            candidate,
-            latest=self.notary.now + limits.skew_seconds,
-            known=None if stale else known,
-        )
+        try:
+            decision = judge(
+                self.facts,
+                self.index,
+                self.state,
+                candidate,
+                latest=self.notary.now + limits.skew_seconds,
+                known=None if stale else known,
+            )
+        except GitsyncError as error:
+            self._failed(candidate.name, candidate.tip, error)
+            return
         self._record(candidate, decision)
 
     def _record(self, candidate: Candidate, decision: Decision) -> None:
@@ -274,21 +327,22 @@ class Pass:
 
     def _receive(self, candidate: Candidate) -> None:
         """Past the run's limit: say that the proposal was seen, so that dropping it would show."""
-        if self.book.of_commit(candidate.tip) is None:
+        if self.book.under(candidate.name, candidate.tip) is None:
             why = "it is in the queue; this run was limited"
             self.batch.receipts.append(
                 self._receipt(candidate.tip, candidate.name.ref, "received", "queue.received", why)
             )
 
     def _wait(self, name: ProposalName, tip: Oid, waiting: Waiting) -> None:
-        age = self.notary.now - self.facts.commit(tip).committer.seconds
-        if age > self.state.settings.policy.limits.retention_seconds:
+        known = self.book.under(name, tip)
+        # Since the first answer, not since the commit: it may have been made offline, long ago.
+        since = known.at if known is not None and known.outcome == "waiting" else self.notary.now
+        if self.notary.now - since > self.state.settings.policy.limits.retention_seconds:
             why = f"it waited longer than the policy keeps proposals: {waiting.why}"
             self._refuse(name, tip, Refusal("proposal.expired", why, waiting.mend))
             return
         receipt = self._receipt(tip, name.ref, "waiting", waiting.rule, waiting.why)
-        receipt = replace(receipt, mend=waiting.mend)
-        known = self.book.of_commit(tip)
+        receipt = replace(receipt, mend=_commands(waiting.mend))
         if known is None or not known.same_answer(receipt):
             self.batch.receipts.append(receipt)
 
@@ -325,6 +379,11 @@ class Pass:
         )
         if self.left is not None:
             self.left -= 1
+        settings, key = self.state.settings, self.notary.signer.public_key
+        name = witness_name(settings.policy, settings.roster, key)
+        # The snapshot that takes the role away is the last one that may be signed.
+        self._deposed = name is None
+        self.notary = replace(self.notary, name=name or self.notary.name)
         self.batch.landed.append(Landed(number, oid, commit.committer.seconds))
         receipt = self._receipt(
             candidate.tip, candidate.name.ref, "accepted", "ledger.accepted",
@@ -340,17 +399,6 @@ class Pass:
         self.batch.delete[candidate.name.ref] = candidate.tip
         for ref, oid in self._approvals.get(candidate.tip, ()):
             self.batch.delete[ref] = oid
-        before = self.facts.record(candidate.tip).predecessor
-        if (
-            before is not None
-            and self.index.get(before) is None
-            and self.book.of_commit(before) is None
-        ):
-            # An older state of the same proposal, pushed back by somebody, must not land again.
-            why = f"replaced by {candidate.tip[:12]}"
-            self.batch.receipts.append(
-                self._receipt(before, candidate.name.ref, "refused", SUPERSEDED, why)
-            )
 
     def _answer_requests(self) -> None:
         """Requests to join are done with when the key they carry is on the roster."""
@@ -360,17 +408,8 @@ class Pass:
                 self.batch.delete[f"refs/heads/gitsync/requests/{name}"] = tip
 
 
-def _taken_back(known: Receipt, name: ProposalName) -> bool:
-    """Whether a receipt says that the person behind ``name`` took the commit back.
-
-    A tombstone or an update may name any commit; only its own person's commits are bound by it.
-    """
-    by = parse_proposal_ref(known.ref) or parse_approval_ref(known.ref)
-    return (
-        known.rule in (WITHDRAWN, SUPERSEDED)
-        and by is not None
-        and person_of(by.domain) == person_of(name.domain)
-    )
+def _commands(mend: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(printable(line, MAX_COMMAND) for line in mend[:MAX_COMMANDS])
 
 
 def subject_of(facts: StoreFacts, tip: Oid) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from gitsync.domain.errors import EnvironmentFault
-from gitsync.services.refview import RefView, fetch_view, local_view
+from gitsync.services.refview import RefView, fetch_view, local_view, note_held
 from gitsync.storage.refs import WORTH_PACKING
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ class RemoteHome:
         moved = [update for update in updates if update.new is not None]
         refs = self._remote.list(*(update.ref for update in moved))
         read_back(self, moved, dict(refs))
+        self._note(updates)
 
     def publish(self, updates: Sequence[RefUpdate]) -> None:
         """See ``Home``."""
@@ -103,3 +104,7 @@ class RemoteHome:
             self._remote.push(part)
             pattern = "refs/tags/" + part[0].ref.removeprefix("refs/tags/").partition("@")[0] + "@*"
             read_back(self, part, dict(self._remote.list(pattern)))
+        self._note(updates)
+
+    def _note(self, updates: Sequence[RefUpdate]) -> None:
+        note_held(self._repo, self._remote.name, {one.ref: one.new for one in updates})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from gitsync.services.host import Host
     from gitsync.services.refview import RefView
     from gitsync.services.workspace import Workspace
-
-MAX_RANGE = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +119,15 @@ def _span(ws: Workspace, view: RefView, text: str) -> VerifyReport:
     chain = first_parents(ws.facts, view.common, None)
     if last > len(chain):
         raise UsageError(
-            "position.unknown", f"{ws.space}@{last} is not here; the newest is {ws.space}@{len(chain)}",
+            "position.unknown",
+            f"{ws.space}@{last} is not here; the newest is {ws.space}@{len(chain)}",
             hint="gitsync verify --fetch " + text,
         )  # fmt: skip
     anchor = ws.anchor or chain[0]
     if chain[0] != anchor:
         raise VerificationError("anchor.other", f"{view.source} serves another ledger")
-    verifier = replace(ws.verifier(fresh=True, full=True, known=True), stored=None)
+    verifier = ws.verifier(fresh=True, full=True, known=True)
+    verifier.stored = None
     if first > 1:
         verifier.stored = _base(ws, view, anchor, first - 1, chain[first - 2])
     part = _upto(ws, view, last, chain[last - 1])
@@ -167,7 +168,7 @@ def _base(ws: Workspace, view: RefView, anchor: Oid, number: int, commit: Oid) -
 
 
 def _upto(ws: Workspace, view: RefView, last: int, commit: Oid) -> RefView:
-    """The view as it was when ``last`` was the newest, its recorded tips checked against today's."""
+    """The view as it was when ``last`` was the newest, its tips checked against today's."""
     if commit == view.common:
         return view
     record = read_snapshot(ws.facts.commit(commit).message)
@@ -190,9 +191,11 @@ def confirm(host: Host, path: Path) -> evidence.ForkEvidence:
         raise EnvironmentFault(
             "file.missing", f"cannot read {path}: {error.strerror}", hint="name the evidence file"
         ) from error
-    ws = Workspace.open(host)
-    roster = ws.settings().roster if ws.position() is not None else None
-    return evidence.confirm(ws.facts, data, roster)
+    settings = None
+    with suppress(EnvironmentFault):  # evidence speaks for itself: no repository is needed
+        ws = Workspace.open(host)
+        settings = ws.settings() if ws.position() is not None else None
+    return evidence.confirm(data, settings)
 
 
 def diff(ws: Workspace, base: Oid | None, tip: Oid) -> str:

@@ -7,10 +7,8 @@ side: each takes its beginning for granted, and the stretch before it ends with 
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 from gitsync.domain import errors
@@ -61,7 +59,7 @@ class Tags:
         """
         tag = self.tags.get(state.number)
         if tag is not None:
-            check_tag(facts, before, state.number, state.commit, tag)
+            check_tag(facts, before, state, tag)
             return True
         if not self.required:
             return True
@@ -172,6 +170,9 @@ def beside(stretches: Sequence[Stretch]) -> Iterator[Callable[[], Iterator[Step]
     if not stretches:
         yield lambda: iter(())
         return
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
     # Started anew rather than forked: libgit2 holds maps and locks that do not survive a fork.
     pool = ProcessPoolExecutor(len(stretches), mp_context=get_context("spawn"))
     try:

@@ -9,10 +9,11 @@ from gitsync.codec.records import write_commit_record
 from gitsync.domain.errors import EnvironmentFault, RefusedError
 from gitsync.domain.ledger.history import incoming, merge_bases
 from gitsync.domain.ledger.merging import Merging
-from gitsync.domain.names import APPROVALS, PROPOSALS
+from gitsync.domain.names import APPROVALS, PROPOSALS, REQUESTS
 from gitsync.domain.objects import Commit, Oid
 from gitsync.domain.records import CommitRecord
 from gitsync.services.artifacts import commit_at
+from gitsync.services.rosters import key_in_request
 from gitsync.services.sources import fresh_view, known_view
 from gitsync.storage.refs import RefUpdate
 
@@ -180,7 +181,8 @@ def _merge(
 
 
 def forget_landed(ws: Workspace, state: State) -> tuple[str, ...]:
-    """Drop local proposal and approval refs of commits that are part of the ledger now.
+    """Drop local proposal and approval refs of commits that are part of the ledger now, and this
+    clone's request to join once it is granted.
 
     Only where a remote is the home: in the witness's own repository the witness deletes them.
     """
@@ -190,12 +192,21 @@ def forget_landed(ws: Workspace, state: State) -> tuple[str, ...]:
     here = ws.repo.refs.list(PROPOSALS, APPROVALS)
     gone = {ref: oid for ref, oid in here.items() if index.get(oid) is not None}
     index.close()
+    request = ws.repo.refs.get(REQUESTS + ws.me()) if ws.domain is not None else None
+    if request is not None and _admitted(ws, state, request):
+        gone[REQUESTS + ws.me()] = request
     ws.repo.refs.transact(
         [RefUpdate(ref, None, oid) for ref, oid in gone.items()],
         message="gitsync: landed",
         sync=False,
     )
     return tuple(sorted(ref.removeprefix(PROPOSALS) for ref in gone if ref.startswith(PROPOSALS)))
+
+
+def _admitted(ws: Workspace, state: State, request: Oid) -> bool:
+    """Whether the roster has the key that a request asked for, under this clone's name."""
+    entry = state.settings.roster.key(key_in_request(ws, request).blob)
+    return entry is not None and ws.me() in entry.names
 
 
 @dataclass(frozen=True, slots=True)

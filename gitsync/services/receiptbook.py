@@ -9,14 +9,21 @@ from gitsync.codec.records import write_commit_record
 from gitsync.domain.errors import FormatError
 from gitsync.domain.ledger.snapshot import machine_identity
 from gitsync.domain.merge.trees import entry_at
-from gitsync.domain.names import ProposalName, parse_proposal_ref
+from gitsync.domain.names import (
+    ProposalName,
+    parse_approval_ref,
+    parse_proposal_ref,
+    person_of,
+)
 from gitsync.domain.objects import MODE_FILE, Commit, Entry, Oid
-from gitsync.domain.records import RECEIPTS, SUPERSEDED, CommitRecord, Receipt
+from gitsync.domain.records import RECEIPTS, CommitRecord, Receipt
 from gitsync.domain.treeedit import edit_tree
+from gitsync.services.takebacks import person_behind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from gitsync.domain.roster import Roster
     from gitsync.storage.facts import StoreFacts
 
 
@@ -47,22 +54,47 @@ class ReceiptBook:
         """The newest answer under a proposal's name."""
         return self._read(codec.latest_path(name))
 
+    def under(self, name: ProposalName, oid: Oid) -> Receipt | None:
+        """The answer to one commit under one name, where it is that name's newest."""
+        latest = self.latest(name)
+        return latest if latest is not None and latest.proposal == oid else None
+
+    def taken_back(self, person: str, oid: Oid) -> Receipt | None:
+        """What says that ``person`` withdrew or replaced a commit, or None."""
+        return self._read(codec.taken_back_path(person, oid))
+
     def write(
-        self, receipts: Iterable[Receipt], *, witness: str, ledger: Oid, number: int, now: int
+        self,
+        receipts: Iterable[Receipt],
+        bound: Iterable[Receipt] = (),
+        *,
+        roster: Roster,
+        witness: str,
+        ledger: Oid,
+        number: int,
+        now: int,
     ) -> Commit:
         """The unsigned commit that adds ``receipts`` to the book.
 
-        ``number`` is the snapshot that stands when it is written, ``now`` the notary's clock in
-        seconds. Blobs and trees are put into the store.
+        ``bound`` are those of commits that the person behind the ref took back. The place of a
+        commit's own answer belongs to whom ``roster`` says signed it: a refusal under somebody
+        else's name does not go there. ``number`` is the snapshot that stands when it is written,
+        ``now`` the notary's clock in seconds. Blobs and trees are put into the store.
         """
         edits: dict[bytes, Entry | None] = {}
         count = 0
-        for receipt in receipts:
-            blob = bytes.fromhex(self._facts.put_blob(codec.encode(receipt)))
-            edits[codec.commit_path(receipt.proposal).encode()] = (MODE_FILE, blob)
+        for receipt, binds in (*((one, True) for one in bound), *((one, False) for one in receipts)):
+            entry = (MODE_FILE, bytes.fromhex(self._facts.put_blob(codec.encode(receipt))))
             name = parse_proposal_ref(receipt.ref)
-            if name is not None and receipt.rule != SUPERSEDED:
-                edits[codec.latest_path(name).encode()] = (MODE_FILE, blob)
+            of = name or parse_approval_ref(receipt.ref)
+            person = person_of(of.domain) if of is not None else None
+            owner = person_behind(self._facts, roster, receipt.proposal)
+            if owner == person or (owner is None and not binds):
+                edits[codec.commit_path(receipt.proposal).encode()] = entry
+            if binds and person is not None:
+                edits[codec.taken_back_path(person, receipt.proposal).encode()] = entry
+            elif name is not None:
+                edits[codec.latest_path(name).encode()] = entry
             count += 1
         tree = edit_tree(self._facts, self._tree, edits)
         who = machine_identity(witness, now)

@@ -20,6 +20,7 @@ from gitsync.domain.names import (
     receipts_ref,
     space_branch,
 )
+from gitsync.storage.refs import RefUpdate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,6 +125,22 @@ def fetch_view(repo: Repository, remote: Remote, space: str) -> RefView:
     """
     remote.fetch(mirror_specs(remote.name, space), prune=True)
     return mirrored_view(repo, remote.name, space)
+
+
+def note_held(repo: Repository, source: str, held: Mapping[str, Oid | None]) -> None:
+    """Record what a remote was read back to hold (None: no longer), as a fetch would."""
+    base = f"{MIRROR}{source}/"
+    mirrored = {
+        base + ref.removeprefix("refs/"): oid
+        for ref, oid in held.items()
+        if ref.startswith(("refs/heads/", "refs/tags/"))
+    }
+    here = repo.refs.list(*mirrored) if mirrored else {}
+    updates = [
+        RefUpdate(ref, new, here.get(ref)) for ref, new in mirrored.items() if here.get(ref) != new
+    ]
+    # The next fetch says it again, so this need not wait for the disk.
+    repo.refs.transact(updates, message="gitsync: held by the remote", sync=False)
 
 
 def known_tags(repo: Repository, source: str, space: str) -> Mapping[int, Oid]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gitsync.codec import trailers
 from gitsync.codec.gitobjects import commit_payload
-from gitsync.codec.records import read_snapshot, snapshot_message
+from gitsync.codec.records import LEDGER, read_snapshot, snapshot_message
 from gitsync.domain.errors import VerificationError
 from gitsync.domain.ledger.config import check_settings
 from gitsync.domain.ledger.history import places_of
@@ -20,7 +20,7 @@ from gitsync.domain.ledger.snapshot import snapshot_commit, snapshot_record, wit
 from gitsync.domain.ledger.state import Candidate, Landing, State
 
 if TYPE_CHECKING:
-    from gitsync.domain.objects import Commit, Oid
+    from gitsync.domain.objects import Commit, Oid, Tag
     from gitsync.domain.ports import Facts, Positions
     from gitsync.domain.records import SnapshotRecord
     from gitsync.storage.facts import StoreFacts
@@ -175,27 +175,40 @@ def build(
     )
 
 
-def check_tag(
-    facts: StoreFacts, state_before: State, number: int, commit: Oid, tag_oid: Oid
-) -> None:
-    """Check the tag ``<space>@<number>``: it names this commit and a witness of then signed it.
+def tag_ledger(tag: Tag) -> str | None:
+    """The ledger that a position's tag was made for; None for the first, which founds it.
 
-    The founding tag (number 1) is signed by the founder. Raises VerificationError ``tag.*``.
+    One key may be the witness of two ledgers, whose positions go by the same names.
+    """
+    return trailers.parse(tag.message).one(LEDGER)
+
+
+def check_tag(facts: StoreFacts, before: State, state: State, tag_oid: Oid) -> None:
+    """Check the tag of the snapshot ``state``: it names this commit and a witness signed it.
+
+    Of the snapshot before it or of its own: when a witness dies before it could tag the snapshot
+    that hands the role over, its successor has to. The founding tag (number 1) is signed by the
+    founder. Raises VerificationError ``tag.*``.
     """
     tag = facts.tag(tag_oid)
-    space = state_before.space
+    space, number, commit = state.space, state.number, state.commit
     name = f"{space}@{number}".encode()
     if tag.name != name or tag.target != commit or tag.target_kind != "commit":
         said = tag.name.decode("utf-8", "replace")
         raise _fail(
             "tag.transplanted", number, space, f"its tag is that of {said!r}, {tag.target[:12]}"
         )
+    if number > 1 and tag_ledger(tag) != state.ledger:
+        raise _fail("tag.other-ledger", number, space, "its tag was made for another ledger")
     key = facts.tag_signer(tag)
-    settings = state_before.settings
+    settings = state.settings
     if number == 1:
         fine = settings.roster.counts_for(key.blob) in settings.policy.roles["root"].people
     else:
-        fine = witness_name(settings.policy, settings.roster, key) is not None
+        fine = any(
+            witness_name(one.policy, one.roster, key) is not None
+            for one in (before.settings, settings)
+        )
     if not fine:
         raise _fail(
             "tag.unknown-key",

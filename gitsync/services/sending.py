@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, GitsyncError
 from gitsync.domain.names import APPROVALS, PROPOSALS, person_of
-from gitsync.services.sources import note_sent
+from gitsync.services.refview import note_held
 from gitsync.storage.refs import RefUpdate
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ def push(ws: Workspace) -> Pushed:
     for ref in sent:
         if back.get(ref) != mine[ref]:
             raise EnvironmentFault("home.not-written", f"{ws.remote} does not show {ref} as sent")
-    note_sent(ws, {ref: mine[ref] for ref in sent})
+    heads = {ref: mine[ref] for ref in sent if ref.startswith("refs/heads/")}
+    note_held(ws.repo, ws.remote, heads)
     return Pushed(ws.remote, tuple(sent), tuple(refused), nothing=not updates and not behind)
 
 

@@ -15,37 +15,49 @@ if TYPE_CHECKING:
 
 
 class SideChain:
-    """One first-parent chain beside ``common``, read back to where it was last verified."""
+    """One first-parent chain beside ``common``, read back to where it was last verified.
 
-    def __init__(self, facts: StoreFacts, what: str, tip: Oid | None, verified: Oid | None) -> None:
+    ``verified`` is the tip that was seen last; ``recorded`` the one that the last verified
+    snapshot names. They differ: refs are not read in one moment, so a tip may have been seen that
+    belongs to a later snapshot, which then names an earlier one.
+    """
+
+    def __init__(
+        self,
+        facts: StoreFacts,
+        what: str,
+        tip: Oid | None,
+        verified: Oid | None,
+        recorded: Oid | None = None,
+    ) -> None:
         self._facts = facts
         self._what = what
         self.tip = tip
         self._rank: dict[Oid, int] = {}
         self._new: list[Oid] = []
         self._last = -1
-        if tip is None:
-            if verified is not None:
-                raise self._rolled_back(verified)
-            return
         chain: list[Oid] = []
-        oid: Oid | None = tip
-        while oid is not None and oid != verified:
+        missing = {one for one in (verified, recorded) if one is not None}
+        oid = tip
+        while oid is not None:
             chain.append(oid)
+            missing.discard(oid)
+            if recorded is not None and not missing:
+                break
             parents = facts.commit(oid).parents
             oid = parents[0] if parents else None
-        if verified is not None and oid is None:
-            raise self._rolled_back(verified)
-        self._new = chain[::-1]
-        self._rank = {one: rank for rank, one in enumerate(self._new, start=1)}
-        if verified is not None:
-            self._rank[verified] = 0
-            self._last = 0
+        if missing:
+            raise self._rolled_back(verified if verified in missing else missing.pop())
+        chain.reverse()
+        self._rank = {one: rank for rank, one in enumerate(chain)}
+        self._new = chain[self._rank[verified] + 1 :] if verified is not None else chain
+        if recorded is not None:
+            self._last = self._rank[recorded]
 
-    def _rolled_back(self, lost: Oid) -> VerificationError:
+    def _rolled_back(self, lost: Oid | None) -> VerificationError:
         return VerificationError(
             f"{self._what}.rolled-back",
-            f"the {self._what} ref no longer holds {lost[:12]}, which was recorded: it was rolled"
+            f"the {self._what} ref no longer holds {str(lost)[:12]}, which was recorded: it was rolled"
             " back or deleted",
             hint=f"restore it from any clone that has it:\n"
             f"git push origin {lost}:{self._what_ref()}",
@@ -61,9 +73,15 @@ class SideChain:
     def check_recorded(self, recorded: Oid | None) -> None:
         """Check a tip that a snapshot recorded: part of the chain, not before an earlier one.
 
-        Raises VerificationError ``<receipts|locks>.rolled-back``.
+        Raises VerificationError ``<receipts|locks>.rolled-back``, or ``.unrecorded`` for a
+        snapshot that names none although one before it did.
         """
         if recorded is None:
+            if self._last >= 0:
+                raise VerificationError(
+                    f"{self._what}.unrecorded",
+                    f"a snapshot does not say which {self._what} it was decided on",
+                )
             return
         rank = self._rank.get(recorded)
         if rank is None or rank < self._last:

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 from gitsync.domain.errors import EnvironmentFault, VerificationError
 from gitsync.domain.ledger.snapshot import witness_name
 from gitsync.services.receiptbook import ReceiptBook
-from gitsync.services.refview import MIRROR, RefView, fetch_view, local_view, mirrored_view
+from gitsync.services.refview import RefView, fetch_view, local_view, mirrored_view, note_held
 from gitsync.storage.refs import RefUpdate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from gitsync.domain.objects import Oid
     from gitsync.domain.ports import Settings
     from gitsync.services.workspace import Workspace
@@ -74,24 +72,8 @@ def send(ws: Workspace, moves: dict[str, Oid | None]) -> bool:
     for ref, new in moves.items():
         if back.get(ref) != new:
             raise EnvironmentFault("home.not-written", f"{ws.remote} does not show {ref} as sent")
-    note_sent(ws, moves)
+    note_held(ws.repo, ws.remote, moves)
     return True
-
-
-def note_sent(ws: Workspace, moves: Mapping[str, Oid | None]) -> None:
-    """Record what the remote was read back to hold, as a fetch would: sent is not queued."""
-    base = f"{MIRROR}{ws.remote}/"
-    mirrored = {
-        base + ref.removeprefix("refs/"): oid
-        for ref, oid in moves.items()
-        if ref.startswith("refs/heads/")
-    }
-    here = ws.repo.refs.list(*mirrored) if mirrored else {}
-    updates = [
-        RefUpdate(ref, new, here.get(ref)) for ref, new in mirrored.items() if here.get(ref) != new
-    ]
-    # The next fetch says it again, so this need not wait for the disk.
-    ws.repo.refs.transact(updates, message="gitsync: sent", sync=False)
 
 
 def keep(ws: Workspace, moves: dict[str, Oid | None], message: str) -> None:

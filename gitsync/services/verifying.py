@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitsync.codec.records import read_snapshot
-from gitsync.domain.errors import FormatError, VerificationError
+from gitsync.domain.errors import EnvironmentFault, FormatError, VerificationError
 from gitsync.domain.ledger.snapshot import witness_name
 from gitsync.services import evidence
 from gitsync.services.chain import first_parents, ready_index
@@ -25,7 +26,7 @@ from gitsync.storage.objects import ScratchObjects
 from gitsync.storage.positions import VerifiedPosition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from gitsync.domain.ledger.state import State
     from gitsync.domain.objects import Oid, Tag
@@ -55,7 +56,8 @@ class Verifier:
     """One ledger's verification: what is known of it (``anchor``, ``stored``) and where to keep
     evidence. ``now`` is the moment that a new position is marked with, in seconds; ``floor`` the
     furthest position that this user has verified anywhere: a view that ends below it is refused.
-    ``repo`` is where other processes, up to ``jobs`` in all, open the same objects."""
+    ``repo`` is where other processes, up to ``jobs`` in all, open the same objects. ``own_tags``
+    gives the verified tags of this clone, for comparison when another history shows up."""
 
     store: ObjectStore
     index: PositionIndex
@@ -68,6 +70,7 @@ class Verifier:
     floor: VerifiedPosition | None = None
     repo: Path | None = None
     jobs: int = 1
+    own_tags: Callable[[], Mapping[int, Oid]] = field(default=dict)
     facts: StoreFacts = field(init=False)
     _scratch: ScratchObjects = field(init=False)
 
@@ -87,20 +90,33 @@ class Verifier:
 
         ``require_tags`` False is the witness's own view while it mends tags. ``upto`` stops at
         that number. Raises VerificationError, FormatError or RefusedError at the first thing
-        that does not hold; the message names the position.
+        that does not hold; the message names the position. Before a snapshot is called false on
+        the word of a saved index, the index is made anew and asked again.
         """
+        once = partial(self._check, view, full=full, require_tags=require_tags, upto=upto)
+        try:
+            return once(anew=False)
+        except (VerificationError, EnvironmentFault) as error:
+            saved = not full and self.stored is not None
+            if not saved or not error.code.startswith(("replay.", "index.")):
+                raise
+            return once(anew=True)
+
+    def _check(
+        self, view: RefView, *, full: bool, require_tags: bool, upto: int | None, anew: bool
+    ) -> Verified:
         if view.common is None:
             raise VerificationError(
                 "common.missing",
                 f"{view.source} has no branch {self.space}",
                 hint="it was deleted, or this is not a ledger: restore it from any clone",
             )
-        chain, last = self._chain(view, view.common, full=full)
+        chain, last = self._chain(view, view.common, full=full, anew=anew)
         first_number = 1 if last is None else last.state.number + 1
         self._check_order(view, chain, last)
         self._check_floor(view, chain, first_number)
-        receipts, locks = self._side_chains(view, full=full)
-        settings: list[Settings] = [last.state.settings] if last else []
+        receipts, locks = self._side_chains(view, last)
+        settings = self._settings_until(last)
         tags = Tags(view.tags, view.source, require_tags)
         step: Step | None = None
         for step in self._steps(chain[: upto and max(0, upto - first_number + 1)], last, tags):
@@ -150,7 +166,20 @@ class Verifier:
             if step is not None and step.number == first + ends[0] - 1:
                 yield from collect()
 
-    def _chain(self, view: RefView, tip: Oid, *, full: bool) -> tuple[list[Oid], Proven | None]:
+    def _settings_until(self, last: Proven | None) -> list[Settings]:
+        """The settings under which side commits may have been signed that are not verified yet.
+
+        The snapshot before the last one counts: what came with that was signed under it.
+        """
+        if last is None:
+            return []
+        parents = self.facts.commit(last.state.commit).parents
+        before = [self.facts.settings(self.facts.commit(one).tree) for one in parents[:1]]
+        return [*before, last.state.settings]
+
+    def _chain(
+        self, view: RefView, tip: Oid, *, full: bool, anew: bool
+    ) -> tuple[list[Oid], Proven | None]:
         stored = self.stored
         if stored is None or full:
             chain = first_parents(self.facts, tip, None)
@@ -170,7 +199,9 @@ class Verifier:
         except VerificationError:
             self._not_ahead(view, tip, stored)
             raise
-        ready_index(self.facts, self.index, stored.anchor, stored.number, stored.commit)
+        ready_index(
+            self.facts, self.index, stored.anchor, stored.number, stored.commit, anew=anew
+        )
         state = load_state(self.facts, stored.anchor, self.space, stored.commit)
         record = read_snapshot(self.facts.commit(stored.commit).message)
         self._same_tag(view, stored, state)
@@ -217,8 +248,7 @@ class Verifier:
             number = read_snapshot(self.facts.commit(tip).message).number
         except FormatError:
             number = 0
-        place = self.index.get(tip)
-        if number < stored.number and (place is not None or self._descends(stored.commit, tip)):
+        if number < stored.number and self._descends(stored.commit, tip):
             raise self._rollback(view, number, stored)
         self._fork(view, stored)
         raise VerificationError(
@@ -236,27 +266,37 @@ class Verifier:
         return True
 
     def _fork(self, view: RefView, stored: VerifiedPosition) -> None:
-        """If the other history has signed the number that we hold, keep both tags as proof."""
-        other = view.tags.get(stored.number)
-        if other is None or stored.tag is None or other == stored.tag:
-            return
-        theirs, ours = self.facts.tag(other), self.facts.tag(stored.tag)
-        if theirs.target != ours.target and theirs.name == ours.name:
-            self._raise_fork(view, stored, ours, theirs)
+        """If the other history has signed a number that we hold, keep both tags as proof."""
+        own = dict(self.own_tags())
+        if stored.tag is not None:
+            own[stored.number] = stored.tag
+        for number in sorted(own.keys() & view.tags.keys()):
+            if number > stored.number or own[number] == view.tags[number]:
+                continue
+            ours, theirs = self.facts.tag(own[number]), self.facts.tag(view.tags[number])
+            if evidence.contradicts(ours, theirs):
+                self._raise_fork(view, number, ours, theirs)
 
-    def _raise_fork(self, view: RefView, stored: VerifiedPosition, ours: Tag, theirs: Tag) -> None:
-        settings = load_state(self.facts, stored.anchor, self.space, stored.commit).settings
+    def _raise_fork(self, view: RefView, number: int, ours: Tag, theirs: Tag) -> None:
         key = self.facts.tag_signer(theirs)
-        if witness_name(settings.policy, settings.roster, key) is None:
+        here = self.facts.commit(ours.target)
+        witnessed = any(
+            witness_name(one.policy, one.roster, key) is not None
+            for one in (
+                self.facts.settings(here.tree),
+                self.facts.settings(self.facts.commit(here.parents[0]).tree),
+            )
+        )
+        if not witnessed:
             raise VerificationError(
                 "tag.unknown-key",
-                f"{view.source} has a tag {self.space}@{stored.number} by {key.fingerprint},"
+                f"{view.source} has a tag {self.space}@{number} by {key.fingerprint},"
                 " which is no witness",
             )
         path = evidence.fork_file(self.evidence_dir, ours, theirs)
         raise VerificationError(
             "common.equivocation",
-            f"the witness signed two different {self.space}@{stored.number}:"
+            f"the witness signed two different {self.space}@{number}:"
             f" {ours.target[:12]} here, {theirs.target[:12]} on {view.source}",
             hint=f"the proof is in {path}\nanyone can check it: gitsync verify --evidence FILE",
         )
@@ -275,11 +315,21 @@ class Verifier:
             return
         if other != stored.tag:
             self._fork(view, stored)
-            check_tag(self.facts, state, stored.number, stored.commit, other)
+            parents = self.facts.commit(stored.commit).parents
+            before = state
+            if parents:
+                before = load_state(self.facts, stored.anchor, self.space, parents[0])
+            check_tag(self.facts, before, state, other)
 
-    def _side_chains(self, view: RefView, *, full: bool) -> tuple[SideChain, SideChain]:
-        stored = None if full else self.stored
+    def _side_chains(self, view: RefView, last: Proven | None) -> tuple[SideChain, SideChain]:
+        stored, record = (self.stored, last.record) if last is not None else (None, None)
         return (
-            SideChain(self.facts, "receipts", view.receipts, stored.receipts if stored else None),
-            SideChain(self.facts, "locks", view.locks, stored.locks if stored else None),
-        )
+            SideChain(
+                self.facts, "receipts", view.receipts,
+                stored.receipts if stored else None, record.receipts if record else None,
+            ),
+            SideChain(
+                self.facts, "locks", view.locks,
+                stored.locks if stored else None, record.locks if record else None,
+            ),
+        )  # fmt: skip

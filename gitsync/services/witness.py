@@ -240,9 +240,11 @@ class Witness:
         facts, state = self.repo.facts, batch.state
         book = ReceiptBook(facts, view.receipts)
         receipts = view.receipts
-        if batch.receipts:
+        if batch.receipts or batch.bound:
             commit = book.write(
                 batch.receipts,
+                batch.bound,
+                roster=state.settings.roster,
                 witness=notary.name,
                 ledger=state.ledger,
                 number=state.number,

@@ -16,6 +16,7 @@ from gitsync.domain.names import (
     space_branch,
 )
 from gitsync.domain.objects import Commit, Oid, Signature
+from gitsync.services.refview import local_view
 from gitsync.services.replay import load_state
 from gitsync.services.verifying import Verifier
 from gitsync.storage.durable import write_atomic
@@ -185,6 +186,7 @@ class Workspace:
             stored=stored,
             floor=None if known else self.positions().furthest(anchor),
             evidence_dir=self.repo.state_dir / "evidence",
+            own_tags=lambda: dict(local_view(self.repo, self.space).tags),
             now=host.seconds(),
             progress=lambda done, total: host.progress("verifying snapshots", done, total),
             repo=self.repo.git_dir,

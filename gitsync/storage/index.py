@@ -7,14 +7,17 @@ own table and written in the same transaction; anything else is rebuilt by walki
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from gitsync.domain.errors import EnvironmentFault
 from gitsync.domain.objects import Oid
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 LAYOUT = 1
+_EVERYTHING = 1 << 62
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS place (oid BLOB PRIMARY KEY, entry INTEGER, floor INTEGER) WITHOUT ROWID;
@@ -31,22 +34,52 @@ class PositionIndex:
         self._places: dict[Oid, tuple[int, int]] = {}
         self._snapshots: dict[int, Oid] = {}
         self._fresh = False
+        self._held = _EVERYTHING
         if path is not None:
             self._db = self._open(path)
 
-    def _open(self, path: Path) -> sqlite3.Connection:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def _open(self, path: Path) -> sqlite3.Connection | None:
+        """The file, made anew if it is torn or foreign; None where none can be had."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return self._connect(path)
+        except (sqlite3.OperationalError, OSError):
+            return None  # locked, or a disk that takes nothing: memory serves as well
+        except sqlite3.DatabaseError:
+            self._discard()
         try:
             return self._connect(path)
-        except sqlite3.DatabaseError:
-            # A torn or foreign cache is thrown away: it can be made again, and must not stop us.
-            for name in (
-                path,
-                path.with_name(path.name + "-wal"),
-                path.with_name(path.name + "-shm"),
-            ):
-                name.unlink(missing_ok=True)
-            return self._connect(path)
+        except (sqlite3.Error, OSError):
+            return None
+
+    def _discard(self) -> None:
+        """A cache that cannot be read is thrown away: it can be made again, and must not stop us."""
+        self.close()
+        if self._path is not None:
+            for ending in ("", "-wal", "-shm"):
+                with suppress(OSError):
+                    self._path.with_name(self._path.name + ending).unlink()
+
+    def _damaged(self, why: object) -> EnvironmentFault:
+        if not isinstance(why, sqlite3.OperationalError):
+            self._discard()
+        return EnvironmentFault(
+            "index.damaged",
+            f"the position index {self._path or 'in memory'} cannot be used: {why}",
+            hint="run it again: the index is made anew from the ledger",
+        )
+
+    def hold(self, number: int) -> None:
+        """Show nothing that was saved for snapshots past ``number``: another process may be
+        ahead, and what it knows is not part of the state that is asked about here."""
+        self._held = number
+
+    def holds(self, number: int, commit: Oid) -> bool:
+        """Whether the index knows snapshot ``number``, and knows it as ``commit``."""
+        try:
+            return self.snapshot(number) == commit and self.get(commit) == (number, number)
+        except EnvironmentFault:
+            return False
 
     @staticmethod
     def _connect(path: Path) -> sqlite3.Connection:
@@ -66,21 +99,28 @@ class PositionIndex:
         found = self._places.get(oid)
         if found is not None or self._db is None or self._fresh:
             return found
-        row = self._db.execute(
-            "SELECT entry, floor FROM place WHERE oid = ?", (bytes.fromhex(oid),)
-        ).fetchone()
+        try:
+            row = self._db.execute(
+                "SELECT entry, floor FROM place WHERE oid = ? AND entry <= ?",
+                (bytes.fromhex(oid), self._held),
+            ).fetchone()
+        except sqlite3.DatabaseError as error:
+            raise self._damaged(error) from error
         return (int(row[0]), int(row[1])) if row is not None else None
 
     def snapshot(self, number: int) -> Oid:
-        """See ``Positions``. Raises KeyError for a number that is not indexed."""
+        """See ``Positions``. Raises EnvironmentFault ``index.damaged`` for an unknown number."""
         found = self._snapshots.get(number)
         if found is None and self._db is not None and not self._fresh:
-            row = self._db.execute(
-                "SELECT oid FROM snapshot WHERE number = ?", (number,)
-            ).fetchone()
-            found = Oid(row[0].hex()) if row is not None else None
+            try:
+                row = self._db.execute(
+                    "SELECT oid FROM snapshot WHERE number = ?", (number,)
+                ).fetchone()
+            except sqlite3.DatabaseError as error:
+                raise self._damaged(error) from error
+            found = Oid(row[0].hex()) if row is not None and number <= self._held else None
         if found is None:
-            raise KeyError(number)
+            raise self._damaged(f"snapshot {number} is not in it")
         return found
 
     def tip(self) -> tuple[str, int, Oid] | None:
@@ -105,15 +145,33 @@ class PositionIndex:
 
     def clear(self) -> None:
         """Start anew, without trusting what is saved; :meth:`save` then replaces it."""
-        self._places, self._snapshots, self._fresh = {}, {}, True
+        self._places, self._snapshots, self._fresh, self._held = {}, {}, True, _EVERYTHING
 
     def save(self, anchor: Oid, number: int, commit: Oid) -> None:
-        """Write what is new, valid for the tip ``number``, ``commit``, in one transaction."""
+        """Write what is new, valid for the tip ``number``, ``commit``, in one transaction.
+
+        Not being able to is no error, and neither is another process that is further already.
+        """
         if self._db is None:
             return
-        db = self._db
+        try:
+            written = self._save(self._db, anchor, number, commit)
+        except sqlite3.OperationalError:
+            return
+        except sqlite3.DatabaseError:
+            self._discard()
+            return
+        if written:
+            self._places, self._snapshots, self._fresh = {}, {}, False
+            self.hold(number)
+
+    def _save(self, db: sqlite3.Connection, anchor: Oid, number: int, commit: Oid) -> bool:
         db.execute("BEGIN IMMEDIATE")
         try:
+            tip = self.tip()
+            if not self._fresh and tip is not None and tip[0] == anchor and tip[1] > number:
+                db.execute("ROLLBACK")
+                return False
             if self._fresh:
                 db.execute("DELETE FROM place")
                 db.execute("DELETE FROM snapshot")
@@ -133,7 +191,7 @@ class PositionIndex:
         except BaseException:
             db.execute("ROLLBACK")
             raise
-        self._places, self._snapshots, self._fresh = {}, {}, False
+        return True
 
     def close(self) -> None:
         """Let go of the file."""

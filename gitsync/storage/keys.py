@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MAX_KEY_FILE_BYTES = 64 * 1024
 _OPENSSH_PRIVATE = b"-----BEGIN OPENSSH PRIVATE KEY-----"
-_NAME_A_KEY = "name one with --key PATH, or make one: ssh-keygen -t ed25519"
+_NAME_A_KEY = "make one: gitsync id new\nor name one: --key PATH"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitsync.domain.errors import GitsyncError
+from gitsync.domain.errors import EnvironmentFault, GitsyncError
 from gitsync.domain.records import APPROVAL, Endorsement
 
 if TYPE_CHECKING:
@@ -17,12 +17,18 @@ if TYPE_CHECKING:
     from gitsync.domain.roster import Roster
 
 
+#: Approvals that one requirement keeps as evidence beyond what its threshold needs.
+SPARE = 20
+
+
 @dataclass(frozen=True, slots=True)
 class Backing:
-    """The person who proposes (None when the key cannot count) and one approval a person."""
+    """The person who proposes, as far as the key may count (``proposer``) and whatever the key
+    (``author``: also behind an agent's), and one approval a person."""
 
     proposer: str | None
     approvals: Mapping[str, Oid]
+    author: str | None = None
 
 
 def approving_person(
@@ -44,6 +50,8 @@ def approving_person(
         if record.ledger not in (None, ledger):
             return None
         return roster.counts_for(facts.signer(approval).blob)
+    except EnvironmentFault:
+        raise
     except GitsyncError:
         # Unreadable or unsigned is the same as absent: it never counts, and never blocks.
         return None
@@ -58,23 +66,30 @@ def collect(
         person = approving_person(facts, roster, ledger, proposal, oid)
         if person is not None:
             approvals.setdefault(person, oid)
-    return Backing(roster.counts_for(facts.signer(proposal).blob), approvals)
+    key = facts.signer(proposal).blob
+    return Backing(roster.counts_for(key), approvals, roster.person(key))
 
 
 def counted(
     policy: Policy, requirement: Requirement, backing: Backing
 ) -> tuple[list[Endorsement], int]:
-    """The approvals that fill a requirement and how many people are still missing."""
+    """The approvals that fill a requirement and how many people are still missing.
+
+    Nobody approves what they propose themselves, nor what their own agent does, unless the
+    requirement lets the proposer count.
+    """
     role = policy.roles.get(requirement.role)
     if role is None:
         return [], 1
     people = {person for person in backing.approvals if person in role.people}
     people.discard(backing.proposer or "")
-    count = len(people)
-    if requirement.proposer_counts and backing.proposer in role.people:
-        count += 1
+    needed = role.threshold
+    if not requirement.proposer_counts:
+        people.discard(backing.author or "")
+    elif backing.proposer in role.people:
+        needed -= 1
     used = [Endorsement(person, backing.approvals[person]) for person in sorted(people)]
-    return used, max(0, role.threshold - count)
+    return used[: max(needed, SPARE)], max(0, needed - len(people))
 
 
 def missing_words(policy: Policy, requirement: Requirement, backing: Backing, missing: int) -> str:
@@ -82,7 +97,8 @@ def missing_words(policy: Policy, requirement: Requirement, backing: Backing, mi
     role = policy.roles.get(requirement.role)
     if role is None:
         return f"{requirement.rule} needs the role {requirement.role}, which the policy lacks"
-    could = sorted(role.people - backing.approvals.keys() - {backing.proposer or ""})
+    own = {backing.proposer or "", "" if requirement.proposer_counts else backing.author or ""}
+    could = sorted(role.people - backing.approvals.keys() - own)
     names = ", ".join(could[:8]) or "nobody who has not been counted"
     return (
         f"{requirement.rule} needs {missing} more of {role.threshold} from {requirement.role}"

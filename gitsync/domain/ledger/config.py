@@ -36,6 +36,14 @@ def check_settings(settings: Settings, space: str) -> None:
         )
     if policy.merge not in VERSIONS:
         raise RefusedError("merge.unknown-version", f"merge version {policy.merge} is not known")
+    if not any(
+        key.is_ed25519 for name in policy.roles["witness"].people for key in roster.keys_of(name)
+    ):
+        raise RefusedError(
+            "policy.witness-key",
+            "no witness has an Ed25519 key on the roster, so nobody could number a snapshot",
+            hint="gitsync id new makes one",
+        )
     unknown = sorted(settings.schema.roles - policy.roles.keys())
     if unknown:
         raise RefusedError(

@@ -49,8 +49,8 @@ def commit_changes(objects: Objects, oid: Oid) -> Iterator[FileChange]:
     the limit has to be the last that is looked at.
     """
     commit = objects.commit(oid)
-    parents = [objects.commit(parent).tree for parent in commit.parents] or [None]
-    return diff_from_all(objects, parents, commit.tree)
+    parents: list[Oid | None] = [objects.commit(parent).tree for parent in commit.parents]
+    return diff_from_all(objects, parents or [None], commit.tree)
 
 
 def check_content(

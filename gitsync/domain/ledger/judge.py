@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gitsync.domain.artifact import ArtifactChange
-from gitsync.domain.errors import GitsyncError, RefusedError
+from gitsync.domain.errors import EnvironmentFault, FormatError, GitsyncError, RefusedError
 from gitsync.domain.ledger.approvals import Backing, collect, counted, missing_words
 from gitsync.domain.ledger.config import check_config_change
 from gitsync.domain.ledger.content import CONFIG_PREFIX, check_collisions, check_content, show
@@ -34,12 +34,18 @@ from gitsync.domain.merge.trees import (
 )
 from gitsync.domain.names import person_of
 from gitsync.domain.objects import Oid
+from gitsync.domain.records import PROPOSAL
 from gitsync.domain.schema import Violation
 
 if TYPE_CHECKING:
+    from gitsync.domain.artifact import ArtifactHead
     from gitsync.domain.policy import Requirement
     from gitsync.domain.ports import Facts, Positions
     from gitsync.domain.records import Endorsement
+
+
+#: A snapshot names each approval as a parent, and a commit has at most 64.
+MAX_APPROVALS = 60
 
 
 def judge(
@@ -55,7 +61,8 @@ def judge(
 
     ``latest`` is the last committer date, in seconds, that is not too far ahead. ``known`` may
     carry what :func:`incoming` said of the tip if the caller has it.
-    Never raises for anything that a proposer can cause: that is a Refusal.
+    Never raises for anything that a proposer can cause: that is a Refusal. What this machine
+    lacks (EnvironmentFault, a missing object) says nothing of the proposal, and is raised.
     """
     place = positions.get(candidate.tip)
     if place is not None:
@@ -66,8 +73,10 @@ def judge(
         return _Judge(facts, positions, state, candidate).decide(latest, known)
     except _Undecided as undecided:
         return undecided.waiting
+    except EnvironmentFault:
+        raise
     except GitsyncError as error:
-        if error.code == "object.missing":
+        if error.code in ("object.missing", "object.damaged"):
             raise
         mend = tuple(error.hint.splitlines()) if error.hint else ()
         return Refusal(error.code, str(error), mend)
@@ -90,12 +99,11 @@ class _Judge:
         self.policy = state.settings.policy
 
     def decide(self, latest: int | None, known: Incoming | None) -> Decision:
-        new = known or incoming(
-            self.facts,
-            self.positions,
-            [self.candidate.tip],
-            limit=self.policy.limits.proposal_commits,
-        )
+        limit = self.policy.limits.proposal_commits
+        # The limit may have been lowered since the caller looked.
+        if known is None or len(known.commits) > limit:
+            known = incoming(self.facts, self.positions, [self.candidate.tip], limit=limit)
+        new = known
         self.check_signatures(new)
         self.check_claims(latest)
         touched = check_content(self.facts, new.commits, self.policy)
@@ -137,6 +145,12 @@ class _Judge:
     def check_claims(self, latest: int | None) -> None:
         """What the tip says of itself agrees with where it was found."""
         record = self.facts.record(self.candidate.tip)
+        if record.kind not in (None, PROPOSAL) or record.approves is not None:
+            raise RefusedError(
+                "proposal.kind",
+                f"the commit is made for something else: {record.kind or 'approval'}",
+                hint="gitsync propose",
+            )
         if record.ledger not in (None, self.state.ledger):
             raise RefusedError(
                 "proposal.other-ledger",
@@ -157,9 +171,12 @@ class _Judge:
                 )
         seconds = self.facts.commit(self.candidate.tip).committer.seconds
         if latest is not None and seconds > latest:
+            # The same words in every run: a receipt is written when the answer changes.
             raise _Undecided(
                 Waiting(
-                    "time.ahead", f"it is dated {seconds - latest} s past what the policy allows"
+                    "time.ahead",
+                    f"its date, {seconds} s since 1970, is further ahead of the witness's clock"
+                    " than the policy allows",
                 )
             )
 
@@ -203,7 +220,8 @@ class _Judge:
         roster = self.state.settings.roster
         proposal = self.candidate.tip
         backing = collect(self.facts, roster, self.state.ledger, proposal, self.candidate.approvals)
-        used: dict[str, Endorsement] = {}
+        # By commit: where a person's key changes, old and new roster may count two of theirs.
+        used: dict[Oid, Endorsement] = {}
         config = any(path.startswith(CONFIG_PREFIX) for path in touched) or any(
             change.path.startswith(CONFIG_PREFIX) for change in net
         )
@@ -213,7 +231,7 @@ class _Judge:
             )
             if short is not None:
                 raise _Undecided(self.wait_for_approval(short))
-            used |= {one.person: one for one in endorsements}
+            used |= {one.commit: one for one in endorsements}
         for requirement in self.requirements(net, touched):
             endorsements, missing = counted(self.policy, requirement, backing)
             if missing:
@@ -222,9 +240,13 @@ class _Judge:
                         missing_words(self.policy, requirement, backing, missing)
                     )
                 )
-            used |= {one.person: one for one in endorsements}
+            used |= {one.commit: one for one in endorsements}
             self.check_lands_as_approved(requirement, merged, backing)
-        return tuple(used[person] for person in sorted(used))
+        if len(used) > MAX_APPROVALS:
+            raise RefusedError(
+                "limit.approvals", f"a snapshot cannot hold more than {MAX_APPROVALS} approvals"
+            )
+        return tuple(sorted(used.values(), key=lambda one: (one.person, one.commit)))
 
     def requirements(
         self, net: list[FileChange], touched: dict[bytes, FileChange]
@@ -245,11 +267,17 @@ class _Judge:
     def artifact_change(self, change: FileChange) -> ArtifactChange:
         schema = self.state.settings.schema
         path = show(change.path)
-        heads = []
-        for entry in (change.before, change.after):
-            blob = Oid(entry[1].hex()) if entry is not None else None
-            markdown = change.path.endswith((b".md", b".markdown"))
-            heads.append(self.facts.head(blob, schema, path) if blob and markdown else None)
+        heads: list[ArtifactHead | None] = [None, None]
+        if change.path.endswith((b".md", b".markdown")):
+            for side, entry in enumerate((change.before, change.after)):
+                if entry is None:
+                    continue
+                try:
+                    heads[side] = self.facts.head(Oid(entry[1].hex()), schema, path)
+                except FormatError:
+                    # What was broken when the ledger began may be mended or removed.
+                    if side == 1:
+                        raise
         return ArtifactChange(path, heads[0], heads[1])
 
     def pair_moves(self, net: list[FileChange]) -> list[ArtifactChange]:

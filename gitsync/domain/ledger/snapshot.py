@@ -17,9 +17,13 @@ MACHINE_HOST = b"gitsync.invalid"
 
 
 def witness_name(policy: Policy, roster: Roster, key: PublicKey) -> str | None:
-    """The name under which ``key`` is a witness: the first of its names that the role lists."""
+    """The name under which ``key`` is a witness: the first of its names that the role lists.
+
+    Keys of other kinds than Ed25519 are none: a signature of theirs has a second spelling, and
+    with it one snapshot would have two ids.
+    """
     entry = roster.key(key.blob)
-    if entry is None:
+    if entry is None or not key.is_ed25519:
         return None
     return next((name for name in entry.names if name in policy.witnesses), None)
 
