@@ -1,1 +1,1 @@
-"""Click commands, one module each: flags become frozen options, options go to ``run``."""
+"""The command line: flags to frozen options, a service call, and its result in words or JSON."""

@@ -1,0 +1,6 @@
+"""``python -m gitsync``."""
+
+from gitsync.cli.main import entry
+
+if __name__ == "__main__":
+    entry()

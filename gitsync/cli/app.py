@@ -1,0 +1,71 @@
+"""What every command gets: the world outside, the output, and whether to speak JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitsync.cli.output import Output, Styled
+from gitsync.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from gitsync.services.host import Host
+    from gitsync.services.refview import RefView
+    from gitsync.services.workspace import Workspace
+
+
+@dataclass(slots=True)
+class App:
+    """The context of one command. ``json`` is set when results are to be JSON documents."""
+
+    host: Host
+    out: Output
+    json: bool = False
+
+    def workspace(self) -> Workspace:
+        """The clone that the command runs in. Raises EnvironmentFault ``repo.missing``."""
+        from gitsync.services.workspace import Workspace
+
+        return Workspace.open(self.host)
+
+    def ledger(self) -> Workspace:
+        """The clone, if it is set up. Raises EnvironmentFault ``domain.none`` otherwise."""
+        found = self.workspace()
+        found.me()
+        found.ledger()
+        return found
+
+    def view(self, ws: Workspace, *, fetch: bool = True) -> RefView:
+        """The ledger's refs: asked for now, or, offline, as last seen (and says so)."""
+        from gitsync.domain.errors import EnvironmentFault
+        from gitsync.services.sources import fresh_view, known_view
+
+        if not fetch:
+            return known_view(ws)
+        try:
+            return fresh_view(ws)
+        except EnvironmentFault as error:
+            if error.code != "remote.unreachable":
+                raise
+            if not self.json:
+                self.out.note(Styled("offline: ", "yellow"), error.message)
+                self.out.note("what follows is as of the last contact")
+            return known_view(ws)
+
+    def document(self, schema: str, /, **values: object) -> dict[str, object]:
+        """The envelope of a JSON document; a hyphen stands for each underscore of a name."""
+        fields = {name.replace("_", "-"): value for name, value in values.items()}
+        return {"schema": f"gitsync/{schema}/1"} | fields
+
+    def confirm(self, question: str, skip: str) -> bool:
+        """Ask on the terminal. Raises UsageError ``confirm.needed`` where nobody can answer."""
+        streams = self.out.streams
+        if self.json or not (streams.stdin.isatty() and streams.stderr.isatty()):
+            raise UsageError(
+                "confirm.needed", "this needs a yes, and there is no terminal to ask on", hint=skip
+            )
+        self.out.progress.clear()
+        self.out.streams.stdout.flush()
+        streams.stderr.write(f"{question} [y/N] ")
+        streams.stderr.flush()
+        return streams.stdin.readline().strip().lower() in ("y", "yes")

@@ -1,0 +1,86 @@
+"""``gitsync approve``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitsync.cli import words
+from gitsync.cli.options import argument, define, yes_option
+
+if TYPE_CHECKING:
+    from gitsync.cli.app import App
+    from gitsync.services.consenting import Review
+    from gitsync.services.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """``proposal`` is NAME/SLUG, a slug alone, or a commit id."""
+
+    proposal: str
+    yes: bool = False
+
+
+def run(app: App, options: Options) -> int:
+    """Show what the approval would sign, ask, sign, send."""
+    from gitsync.services.consenting import approve, find_proposal, review
+
+    ws = app.ledger()
+    view = app.view(ws)
+    name, tip = find_proposal(view, options.proposal)
+    found = review(ws, view, name, tip)
+    if not app.json:
+        _present(app, ws, found)
+    again = f"gitsync approve {tip[:12]} --yes   # after reading it"
+    if not options.yes and not app.confirm("Sign your consent to exactly this?", again):
+        app.out.note("not approved")
+        return 1
+    consent = approve(ws, name, tip)
+    if app.json:
+        app.out.json(
+            app.document(
+                "approve", proposal=str(name), approves=tip, commit=consent.commit,
+                ref=consent.ref, state="sent" if consent.sent else "queued",
+                author=found.author, subject=found.subject,
+                paths=[change.path.decode("utf-8", "replace") for change in found.changes],
+            )
+        )  # fmt: skip
+        return 0
+    app.out.line(f"approved {name} at {tip[:12]}")
+    app.out.line("  sent" if consent.sent else "  queued; send it later: gitsync push")
+    return 0
+
+
+def _present(app: App, ws: Workspace, found: Review) -> None:
+    from gitsync.services.inspecting import diff
+
+    out = app.out
+    out.fields(
+        [
+            ("proposal", str(found.name)),
+            ("commit", found.commit),
+            ("signed by", found.author),
+            ("subject", found.subject),
+            ("approved by", ", ".join(found.approved_by) or "nobody yet"),
+        ]
+    )
+    for change in found.changes:
+        kind = "adds" if change.before is None else "deletes" if change.after is None else "edits"
+        out.line(f"  {kind:8}{change.path.decode('utf-8', 'surrogateescape')}")
+    words.decision_lines(app, found.decision)
+    out.line()
+    out.block(diff(ws, found.base, found.commit))
+
+
+command = define(
+    "approve",
+    run,
+    Options,
+    help="""Show what a proposal changes, ask, and sign your consent to exactly that content.
+
+    What was approved is what lands: when the proposal or the ledger moves on so that the content
+    differs, the approval no longer counts.""",
+    example="gitsync approve james/backups",
+    params=(argument("proposal", "PROPOSAL"), yes_option()),
+)

@@ -1,0 +1,46 @@
+"""``gitsync help``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from gitsync.cli.group import program, unknown_command
+from gitsync.cli.options import argument, define
+
+if TYPE_CHECKING:
+    from gitsync.cli.app import App
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """``words`` name a command: ``("roster", "admit")``."""
+
+    words: tuple[str, ...] = ()
+
+
+def run(app: App, options: Options) -> None:
+    """Print the help of one command, or the list of them."""
+    context = click.Context(program, info_name="gitsync", obj=app)
+    found: click.Command = program
+    for word in options.words:
+        known = found.list_commands(context) if isinstance(found, click.Group) else []
+        inner = found.get_command(context, word) if isinstance(found, click.Group) else None
+        if inner is None:
+            raise unknown_command(word, known, context.command_path)
+        context = click.Context(inner, parent=context, info_name=word, obj=app)
+        found = inner
+    app.out.help(found.get_help(context))
+
+
+command = define(
+    "help",
+    run,
+    Options,
+    help="Explain a command, or list them all.",
+    example="gitsync help propose",
+    params=(argument("words", "[COMMAND]...", many=True),),
+    json=False,
+)

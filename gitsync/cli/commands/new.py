@@ -1,0 +1,58 @@
+"""``gitsync new``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitsync.cli.options import argument, define, option
+from gitsync.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from gitsync.cli.app import App
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """``sets`` are field=value texts."""
+
+    kind: str
+    title: str
+    sets: tuple[str, ...] = ()
+
+
+def run(app: App, options: Options) -> None:
+    """Write the artifact, and print its id and path."""
+    from gitsync.services.artifacts import create
+
+    values: dict[str, str] = {}
+    for text in options.sets:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise UsageError(
+                "artifact.field", f"--set takes FIELD=VALUE, not {text!r}",
+                hint="--set owner=james",
+            )  # fmt: skip
+        values[name] = value
+    ws = app.ledger()
+    found = create(ws, options.kind, options.title, values)
+    if app.json:
+        app.out.json(app.document("new", id=found.id, type=options.kind, path=found.path))
+        return
+    app.out.line(f"{found.id}  {found.path}")
+
+
+command = define(
+    "new",
+    run,
+    Options,
+    help="""Write a new artifact of a TYPE (plan, story, runbook ...) from its template.
+
+    Prints its id and path. Nothing is sent: edit the file, then propose it.""",
+    example='gitsync new plan "Move the backups" --set owner=james',
+    params=(
+        argument("kind", "TYPE"),
+        argument("title", "TITLE"),
+        option("--set", "sets", metavar="FIELD=VALUE", many=True, help="Set a field."),
+    ),
+)

@@ -1,0 +1,188 @@
+"""``gitsync status``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitsync.cli import words
+from gitsync.cli.options import define
+from gitsync.cli.output import Piece, Styled
+from gitsync.cli.text import ago, plural
+
+if TYPE_CHECKING:
+    from gitsync.cli.app import App
+    from gitsync.services.status import Status
+
+_MOST = 10
+_LETTERS = {
+    "??": "new",
+    "A": "new",
+    "M": "changed",
+    "D": "deleted",
+    "T": "changed",
+    "U": "conflict",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Nothing to choose."""
+
+
+def run(app: App, _options: Options) -> None:
+    """Say where this clone stands."""
+    from gitsync.services.status import status
+
+    found = status(app.host)
+    if app.json:
+        app.out.json(_document(app, found))
+        return
+    if found.domain is None or found.number is None:
+        _before(app, found)
+        return
+    _standing(app, found)
+    _work(app, found)
+    _others(app, found)
+    steps = _steps(found)
+    if steps:
+        app.out.steps("Next:", steps)
+
+
+def _before(app: App, found: Status) -> None:
+    """Not set up yet, or nothing verified yet."""
+    if not found.repository:
+        app.out.line(f"{app.host.cwd} is in no git repository")
+    elif found.domain is None:
+        app.out.line("this repository is not set up for gitsync")
+    else:
+        app.out.line(f"{found.domain} is set up here, but nothing is verified yet")
+        app.out.steps("Next:", [("gitsync pull", "fetch and verify the ledger")])
+        return
+    app.out.steps(
+        "Next:",
+        [
+            ("gitsync init --name YOU", "found a ledger here"),
+            ("gitsync join URL DIR --name YOU", "or join one that exists"),
+        ],
+    )
+
+
+def _standing(app: App, found: Status) -> None:
+    space = found.space
+    rows: list[tuple[str, Piece]] = [
+        ("you", f"{found.domain}, home {found.remote or 'is this repository'}"),
+        ("position", f"{space}@{found.number}, verified {ago(found.seen or 0, app.host.now())}"),
+    ]
+    if found.pin:
+        rows.append(("pinned", f"{found.pin}: files stay there until gitsync pin --off"))
+    if not found.on_branch:
+        head = (found.head or "a commit").removeprefix("refs/heads/")
+        rows.append(("branch", Styled(f"{head}, not people/{found.domain}", "yellow")))
+    news = []
+    if found.offered is not None and found.offered > (found.number or 0):
+        news.append(f"{space}@{found.offered} was fetched and is not verified yet")
+    if found.behind:
+        news.append(f"{plural(found.behind, 'snapshot')} of {space} not in your branch yet")
+    rows += [("new" if at == 0 else "", one) for at, one in enumerate(news)]
+    app.out.fields(rows)
+
+
+def _work(app: App, found: Status) -> None:
+    out = app.out
+    if found.changes:
+        out.line()
+        out.line(f"Not in a snapshot yet ({plural(len(found.changes), 'file')}):")
+        for letters, path in found.changes[:_MOST]:
+            kind = _LETTERS.get(letters) or _LETTERS.get(letters.strip()[:1], "changed")
+            out.line("  ", Styled(f"{kind:9}", "red") if kind == "conflict" else f"{kind:9}", path)
+        if len(found.changes) > _MOST:
+            out.line(f"  and {len(found.changes) - _MOST} more")
+    if found.unproposed:
+        out.line()
+        out.line(f"Not proposed yet: {plural(found.unproposed, 'commit')} on your branch")
+    if found.proposals:
+        out.line()
+        out.line("Your proposals:")
+        rows = [
+            ("  " + one.name.slug, words.outcome(one.outcome),
+             one.receipt.why if one.receipt else one.subject)
+            for one in found.proposals[:_MOST]
+        ]  # fmt: skip
+        out.table(("", "", ""), rows)
+        if len(found.proposals) > _MOST:
+            out.line(f"  and {len(found.proposals) - _MOST} more: gitsync proposals")
+
+
+def _others(app: App, found: Status) -> None:
+    if found.requests:
+        app.out.line()
+        app.out.wrapped("Asking to join: " + ", ".join(found.requests), "  ", "")
+    clean = not (found.changes or found.unproposed or found.proposals or found.requests)
+    if clean and not found.behind:
+        app.out.line()
+        app.out.line(f"Nothing is open: your files are what {found.space} holds.")
+
+
+def _steps(found: Status) -> list[tuple[str, str]]:
+    """What matters most first, three at most."""
+    steps: list[tuple[str, str]] = []
+    outcomes = {one.outcome: one.name.slug for one in reversed(found.proposals)}
+    if any("U" in letters for letters, _ in found.changes):
+        steps.append(("git add FILE && git commit", "when the conflicts are settled"))
+    if "refused" in outcomes:
+        steps.append(
+            (f"gitsync receipt {outcomes['refused']}", "why it was refused, and what mends it")
+        )
+    if found.behind or found.offered is not None:
+        steps.append(("gitsync pull", "verify and take over what is new"))
+    if "queued" in outcomes:
+        steps.append(("gitsync push", "send what is queued"))
+    if found.changes or found.unproposed:
+        steps.append(("gitsync propose", "submit your work"))
+    if found.requests:
+        steps.append(
+            (f"gitsync roster admit {found.requests[0]}", "after comparing the fingerprint")
+        )
+    return steps[:3]
+
+
+def _document(app: App, found: Status) -> dict[str, object]:
+    from gitsync.codec.receipts import moment
+
+    space = found.space
+
+    def at(number: int | None) -> str | None:
+        return None if number is None else f"{space}@{number}"
+
+    return app.document(
+        "status",
+        repository=found.repository,
+        domain=found.domain,
+        ledger=found.anchor,
+        position=at(found.number),
+        verified_at=None if found.seen is None else moment(found.seen),
+        pin=found.pin,
+        remote=found.remote,
+        branch=found.head,
+        on_branch=found.on_branch,
+        changes=[{"state": letters, "path": path} for letters, path in found.changes],
+        ahead=found.ahead,
+        unproposed=found.unproposed,
+        behind=found.behind,
+        offered=at(found.offered),
+        proposals=[words.proposal_json(one) for one in found.proposals],
+        requests=list(found.requests),
+        next=[command for command, _ in _steps(found)] if found.number is not None else [],
+    )
+
+
+command = define(
+    "status",
+    run,
+    Options,
+    help="""Show where you stand: position, work not proposed yet, answers, what is new.
+
+    Asks no remote, and works before init.""",
+    example="gitsync status\ngitsync status --json",
+)

@@ -1,0 +1,50 @@
+"""``gitsync withdraw``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitsync.cli.options import argument, define
+
+if TYPE_CHECKING:
+    from gitsync.cli.app import App
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """``proposal`` is a slug of one's own, or NAME/SLUG."""
+
+    proposal: str
+
+
+def run(app: App, options: Options) -> None:
+    """Put a tombstone on the proposal."""
+    from gitsync.domain.names import parse_proposal_name
+    from gitsync.services.consenting import withdraw
+
+    ws = app.ledger()
+    name = parse_proposal_name(options.proposal, ws.me())
+    found = withdraw(ws, app.view(ws), name)
+    if app.json:
+        app.out.json(
+            app.document(
+                "withdraw", proposal=str(name), commit=found.commit, ref=found.ref,
+                state="sent" if found.sent else "queued",
+            )
+        )  # fmt: skip
+        return
+    app.out.line(f"withdrawn {name}: no state of it can be brought back")
+    app.out.line("  sent" if found.sent else "  queued; send it later: gitsync push")
+
+
+command = define(
+    "withdraw",
+    run,
+    Options,
+    help="""Take a proposal of yours back, for good: nobody can bring it up again.
+
+    What the witness has numbered already stays; propose the opposite to undo it.""",
+    example="gitsync withdraw backups",
+    params=(argument("proposal", "PROPOSAL"),),
+)

@@ -1,0 +1,107 @@
+"""The entry point: one process, one command, one exit code."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from gitsync import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gitsync.cli.output import Output, Streams
+    from gitsync.services.host import Host
+
+# What a shell reports of a program that a closed pipe has stopped: 128 + SIGPIPE, as git ends.
+CLOSED_PIPE = 141
+
+
+def entry() -> None:
+    """The console script."""
+    # Asked by scripts all the time, so it is answered before anything is imported.
+    if sys.argv[1:] == ["--version"]:
+        sys.stdout.write(f"gitsync {__version__}\n")
+        sys.exit(0)
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(args: Sequence[str], streams: Streams | None = None, host: Host | None = None) -> int:
+    """Run one command line; returns its exit code and raises nothing.
+
+    Without ``streams`` and ``host`` it is this process's own terminal, folder and clock.
+    """
+    from gitsync.cli import world
+    from gitsync.cli.output import Output
+
+    out = Output(
+        streams or world.process_streams(),
+        host.env if host is not None else world.environ(),
+        host.monotonic if host is not None else world.monotonic,
+    )
+    try:
+        code = _guarded(list(args), out, host)
+        out.progress.clear()
+        out.streams.stdout.flush()
+        out.streams.stderr.flush()
+    except BrokenPipeError:
+        world.drop_output(out.streams)
+        return CLOSED_PIPE
+    return code
+
+
+def _guarded(args: list[str], out: Output, host: Host | None) -> int:
+    """The command, and every way in which it can end, as an exit code."""
+    from gitsync.cli import failures
+    from gitsync.domain.errors import GitsyncError
+
+    as_json = "--json" in args
+    try:
+        if host is None:
+            from gitsync.cli.world import this_host
+
+            host = this_host(out)
+        return _invoke(args, out, host)
+    except GitsyncError as error:
+        return failures.show(out, error, as_json=as_json)
+    except (KeyboardInterrupt, EOFError):
+        stopped = failures.StoppedError("interrupted", "stopped")
+        return failures.show(out, stopped, as_json=as_json)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        known = failures.from_os(error)
+        return _bug(error, out, host, as_json=as_json) if known is None else failures.show(
+            out, known, as_json=as_json
+        )  # fmt: skip
+    except Exception as error:  # noqa: BLE001 - whatever it is, the user gets one line, not a trace
+        return _bug(error, out, host, as_json=as_json)
+
+
+def _invoke(args: list[str], out: Output, host: Host) -> int:
+    import click
+
+    from gitsync.cli.app import App
+    from gitsync.cli.failures import from_click
+    from gitsync.cli.group import COMPLETE_VARIABLE, program
+
+    app = App(host, out)
+    try:
+        if COMPLETE_VARIABLE in host.env:
+            program.main(args, prog_name="gitsync", complete_var=COMPLETE_VARIABLE, obj=app)
+        with program.make_context("gitsync", args, obj=app) as context:
+            found = program.invoke(context)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as error:
+        raise from_click(error) from error
+    return found if isinstance(found, int) else 0
+
+
+def _bug(error: Exception, out: Output, host: Host | None, *, as_json: bool) -> int:
+    from gitsync.cli import failures
+
+    if out.env.get("GITSYNC_DEBUG") == "1":
+        for line in failures.trace(error).splitlines():
+            out.note(line)
+    return failures.show(out, failures.from_bug(host, error), as_json=as_json)

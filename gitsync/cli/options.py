@@ -1,0 +1,104 @@
+"""How a command is declared: its flags, the options made of them, and the function they go to."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from gitsync.cli.group import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gitsync.cli.app import App
+
+Chosen = TypeVar("Chosen")
+
+_DURATION = re.compile(r"([0-9]{1,9})(s|m|h|d)?")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def define(
+    name: str,
+    run: Callable[[App, Chosen], int | None],
+    options: Callable[..., Chosen],
+    *,
+    help: str,  # noqa: A002 - click's own word
+    example: str,
+    params: tuple[click.Parameter, ...] = (),
+    json: bool = True,
+) -> Command:
+    """A command that makes ``options`` of its flags and calls ``run(app, options)``.
+
+    Each parameter's name is a keyword of ``options``; ``example`` holds one command a line.
+    ``json`` adds ``--json``.
+    """
+
+    def call(**flags: Any) -> int | None:  # noqa: ANN401 - values as click parsed them
+        app: App = click.get_current_context().obj
+        return run(app, options(**flags))
+
+    flags = [*params, _json_option()] if json else list(params)
+    return Command(name, callback=call, params=flags, help=help, example=example)
+
+
+def _speak_json(context: click.Context, _option: click.Parameter, value: object) -> None:
+    if value:
+        context.obj.json = True
+
+
+def _json_option() -> click.Option:
+    return click.Option(
+        ["--json"], is_flag=True, expose_value=False, is_eager=True, callback=_speak_json,
+        help="Print one JSON document.",
+    )  # fmt: skip
+
+
+def argument(
+    name: str, metavar: str, *, optional: bool = False, many: bool = False
+) -> click.Argument:
+    """A positional argument; ``many`` takes any number of them."""
+    return click.Argument(
+        [name], metavar=metavar, required=not (optional or many), nargs=-1 if many else 1
+    )
+
+
+def flag(*names: str, help: str) -> click.Option:  # noqa: A002 - click's own word
+    """An option without a value; the last name without dashes, if any, is the keyword."""
+    return click.Option(list(names), is_flag=True, help=help)
+
+
+def option(*names: str, metavar: str, help: str, many: bool = False) -> click.Option:  # noqa: A002
+    """An option with a text as its value."""
+    return click.Option(list(names), metavar=metavar, help=help, multiple=many)
+
+
+def yes_option() -> click.Option:
+    """``--yes``: no question."""
+    return flag("--yes", "-y", help="Do not ask.")
+
+
+def key_option() -> click.Option:
+    """``--key``."""
+    return option(
+        "--key", metavar="KEY", help="Sign with this key: a file, or a public key of your agent."
+    )
+
+
+def duration_option(name: str, metavar: str, help: str) -> click.Option:  # noqa: A002
+    """An option like ``--wait 10m``, in seconds."""
+    return click.Option([name], metavar=metavar, callback=_duration, help=help)
+
+
+def _duration(context: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """``90s``, ``10m``, ``2h``, ``7d``, or plain seconds; as seconds."""
+    if value is None:
+        return None
+    found = _DURATION.fullmatch(value.strip())
+    if found is None:
+        raise click.BadParameter(
+            f"{value!r} is no duration: write 90s, 10m, 2h or 7d", ctx=context, param=param
+        )
+    return float(int(found[1]) * _SECONDS[found[2] or "s"])

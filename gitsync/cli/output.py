@@ -1,0 +1,228 @@
+"""The only thing that writes to the terminal.
+
+Every piece of text passes :func:`gitsync.cli.text.clean`, so nothing raw from an artifact, a ref, a
+message or a path reaches it. Results go to standard output, everything said about them to
+standard error.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TextIO
+
+from gitsync.cli import text
+from gitsync.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Any
+
+WIDTH = 80
+MAX_COLUMN = 52  # the fingerprint of a key is 50
+_CODES = {"red": "31", "green": "32", "yellow": "33", "bold": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Styled:
+    """Text in a colour where the terminal shows colours; only what is exceptional gets one."""
+
+    text: str
+    style: str
+
+
+Piece = str | Styled
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """Standard input, output and error of a command."""
+
+    stdin: TextIO
+    stdout: TextIO
+    stderr: TextIO
+
+
+@dataclass(slots=True)
+class Output:
+    """Writes lines, tables and JSON; ``width`` is that of the terminal, 80 elsewhere."""
+
+    streams: Streams
+    env: Mapping[str, str]
+    clock: Callable[[], float]
+    width: int = WIDTH
+    progress: Progress = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.tty:
+            self.width = max(40, _columns(self.env))
+        self.progress = Progress(self.streams.stderr, self.clock)
+
+    @property
+    def tty(self) -> bool:
+        """Whether results go to a terminal."""
+        return self.streams.stdout.isatty()
+
+    def line(self, *pieces: Piece) -> None:
+        """One line of the result."""
+        self._write(self.streams.stdout, pieces)
+
+    def note(self, *pieces: Piece) -> None:
+        """One line about the result, to standard error."""
+        self._write(self.streams.stderr, pieces)
+
+    def block(self, value: str, indent: str = "") -> None:
+        """A text of several lines, each made safe."""
+        for one in text.clean_lines(value):
+            self.line((indent + one).rstrip() if not one.strip() else indent + one)
+
+    def wrapped(self, value: str, indent: str = "", first: str | None = None) -> None:
+        """Prose, broken to the width; continued lines begin with ``indent``."""
+        lead = indent if first is None else first
+        for one in text.wrap(text.clean(value), self.width - text.width(indent)):
+            self.line(lead + one)
+            lead = indent
+
+    def fields(self, pairs: Iterable[tuple[str, Piece]]) -> None:
+        """``label  value`` lines, the values in one column, broken to the width."""
+        rows = list(pairs)
+        wide = max((text.width(label) for label, _ in rows), default=0) + 2
+        for label, value in rows:
+            if isinstance(value, Styled):
+                self.line(text.pad(label, wide), value)
+            else:
+                self.wrapped(value, " " * wide, text.pad(label, wide))
+
+    def table(self, heads: Sequence[str], rows: Sequence[Sequence[Piece]]) -> None:
+        """Columns in the width of the terminal; the last one gives way when they do not fit."""
+        last = len(heads) - 1
+        cells = [
+            [*(text.cut(_plain(piece), MAX_COLUMN) for piece in row[:last]), _plain(row[last])]
+            for row in rows
+        ]
+        wide = [max(text.width(row[at]) for row in (list(heads), *cells)) for at in range(last)]
+        rest = max(12, self.width - sum(wide) - 2 * last)
+        if any(heads):
+            self.line("  ".join([*map(text.pad, heads[:last], wide), heads[last]]).rstrip())
+        for row, plain in zip(rows, cells, strict=True):
+            pieces: list[Piece] = []
+            for at, value in enumerate(plain):
+                shown = text.cut(value, rest) if at == last else text.pad(value, wide[at] + 2)
+                given = row[at]
+                pieces.append(Styled(shown, given.style) if isinstance(given, Styled) else shown)
+            self.line(*pieces)
+
+    def steps(self, title: str, commands: Sequence[tuple[str, str]]) -> None:
+        """At most three next steps: (command, what for)."""
+        self.line()
+        self.line(title)
+        wide = max(text.width(command) for command, _ in commands) + 2
+        for command, reason in commands[:3]:
+            if reason and 2 + wide + text.width(reason) > self.width:
+                self.line(f"  {command}")
+                self.line(f"      {reason}")
+            else:
+                self.line(f"  {text.pad(command, wide)}{reason}".rstrip())
+
+    def json(self, document: Mapping[str, Any]) -> None:
+        """A JSON document: indented, escaped to ASCII, so safe on any terminal."""
+        self._raw(self.streams.stdout, json_text(document, indent=2))
+
+    def json_error(self, document: Mapping[str, Any]) -> None:
+        """An error as one line of JSON on standard error."""
+        self._raw(self.streams.stderr, json_text(document, indent=None))
+
+    def help(self, value: str) -> None:
+        """Help text as click laid it out."""
+        for one in text.clean_lines(value):
+            self.line(one)
+
+    def script(self, value: str) -> None:
+        """A shell script of our own, byte for byte."""
+        self._raw(self.streams.stdout, value.rstrip("\n"))
+
+    @contextmanager
+    def paged(self) -> Iterator[None]:
+        """Show what is written meanwhile in the user's pager, when it goes to a terminal."""
+        command = pager_command(self.env)
+        if not self.tty or not command:
+            yield
+            return
+        plain, kept = self.streams, _Buffer()
+        self.streams = Streams(plain.stdin, kept, plain.stderr)
+        try:
+            yield
+        finally:
+            self.streams = plain
+        from gitsync.storage.pager import page
+
+        if not page(command, kept.getvalue(), self.env):
+            plain.stdout.write(kept.getvalue())
+
+    def _write(self, stream: TextIO, pieces: Sequence[Piece]) -> None:
+        self._raw(stream, "".join(self._piece(stream, piece) for piece in pieces))
+
+    def _raw(self, stream: TextIO, line: str) -> None:
+        self.progress.clear()
+        stream.write(line + "\n")
+
+    def _piece(self, stream: TextIO, piece: Piece) -> str:
+        if isinstance(piece, str):
+            return text.clean(piece)
+        shown = text.clean(piece.text)
+        return f"\x1b[{_CODES[piece.style]}m{shown}\x1b[0m" if self.colour(stream) else shown
+
+    def colour(self, stream: TextIO) -> bool:
+        """Whether ``stream`` gets colours (no-color.org, force-color.org)."""
+        if self.env.get("NO_COLOR"):
+            return False
+        if self.env.get("FORCE_COLOR"):
+            return True
+        return stream.isatty() and self.env.get("TERM") != "dumb"
+
+
+class _Buffer(io.StringIO):
+    """Text on its way to a pager, which is on a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def pager_command(env: Mapping[str, str]) -> list[str]:
+    """The pager as git chooses it; none for ``cat``, nothing, or what cannot be read."""
+    import shlex
+
+    found = next((env[name] for name in ("GIT_PAGER", "PAGER") if name in env), "less")
+    try:
+        words = shlex.split(found)
+    except ValueError:
+        return []
+    return [] if words == ["cat"] else words
+
+
+def json_text(document: Mapping[str, Any], indent: int | None) -> str:
+    """JSON in ASCII without any control character."""
+    import json
+
+    found = json.dumps(document, indent=indent, ensure_ascii=True, default=_json_value)
+    return found.replace("\x7f", "\\u007f")
+
+
+def _json_value(value: object) -> object:
+    return sorted(value, key=str) if isinstance(value, (set, frozenset)) else str(value)
+
+
+def _plain(piece: Piece) -> str:
+    return text.clean(piece.text if isinstance(piece, Styled) else piece)
+
+
+def _columns(env: Mapping[str, str]) -> int:
+    given = env.get("COLUMNS", "")
+    if given.isascii() and given.isdigit():
+        return int(given[:4])
+    try:
+        return os.get_terminal_size().columns or WIDTH
+    except OSError:
+        return WIDTH

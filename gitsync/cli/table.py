@@ -1,0 +1,62 @@
+"""Every command with its short help: ``gitsync --help`` reads only this, and imports none."""
+
+from __future__ import annotations
+
+# (section, {name: (module below gitsync.cli.commands, short help)})
+SECTIONS: tuple[tuple[str, dict[str, tuple[str, str]]], ...] = (
+    (
+        "Begin",
+        {
+            "init": ("init", "Found a ledger in this folder."),
+            "join": ("join", "Clone a ledger and ask to be admitted."),
+            "id": ("id", "The key that you sign with: new, show, use."),
+            "roster": ("roster", "Who may sign: list, requests, admit, add, remove."),
+        },
+    ),
+    (
+        "Work",
+        {
+            "new": ("new", "Write a new artifact from its template."),
+            "show": ("show", "Show one artifact, now or at a position."),
+            "list": ("list", "List the artifacts."),
+            "snapshot": ("snapshot", "Sign your files as your next numbered snapshot."),
+            "status": ("status", "Where you stand, and what to do next."),
+        },
+    ),
+    (
+        "Agree",
+        {
+            "propose": ("propose", "Submit your change to the witness."),
+            "proposals": ("proposals", "List the proposals and their answers."),
+            "receipt": ("receipt", "Show the witness's answer to a proposal."),
+            "approve": ("approve", "Sign your consent to a proposal."),
+            "withdraw": ("withdraw", "Take a proposal back for good."),
+        },
+    ),
+    (
+        "Exchange",
+        {
+            "pull": ("pull", "Fetch, verify and take over what is new."),
+            "push": ("push", "Send what is yours and was not sent yet."),
+            "sync": ("sync", "Pull, then push."),
+            "pin": ("pin", "Hold your files at one position."),
+        },
+    ),
+    (
+        "Check",
+        {
+            "log": ("log", "The numbered history."),
+            "verify": ("verify", "Prove the ledger: signatures, numbers, every merge."),
+            "witness": ("witness", "Decide proposals and number snapshots: run."),
+        },
+    ),
+    (
+        "Help",
+        {
+            "help": ("help", "Explain a command."),
+            "completion": ("completion", "Print the completion script for a shell."),
+        },
+    ),
+)
+
+COMMANDS = {name: entry for _, part in SECTIONS for name, entry in part.items()}
