@@ -23,18 +23,24 @@ ID_BYTES = 20
 
 @dataclass(slots=True)
 class Listing:
-    """A folder listing parsed, its bytes, and (made when first needed) where each id begins."""
+    """A folder listing parsed, its bytes, and (made when first needed) where each id begins.
+
+    ``names`` are in the order of the bytes. ``spliced`` listings share names and most entries with
+    the one that they were made from, and so weigh less.
+    """
 
     tree: Tree
     raw: bytes
     names: list[bytes] | None = None
     ids: list[int] | None = None
+    spliced: bool = False
 
     def places(self) -> tuple[list[bytes], list[int]]:
         """Names and the offsets of their ids in ``raw``, in the listing's order."""
-        if self.names is None or self.ids is None:
+        if self.names is None:
             # Not the mapping's order: a copy with an entry added has that one last.
             self.names = list(parse_tree(self.raw))
+        if self.ids is None:
             ends = accumulate(
                 len(self.tree[name][0]) + len(name) + 2 + ID_BYTES for name in self.names
             )
@@ -49,11 +55,12 @@ def read_listing(raw: bytes, near: Listing | None = None) -> Listing:
     """
     found = _one_id(near, raw) if near is not None else None
     if near is None or found is None:
-        return Listing(parse_tree(raw), raw)
+        tree = parse_tree(raw)
+        return Listing(tree, raw, list(tree))
     name, place = found
     tree = dict(near.tree)
     tree[name] = (tree[name][0], raw[place : place + ID_BYTES])
-    return Listing(tree, raw, near.names, near.ids)
+    return Listing(tree, raw, near.names, near.ids, spliced=True)
 
 
 def one_difference(before: Listing, after: Listing) -> bytes | None:
@@ -86,5 +93,5 @@ def write_listing(
             names, ids = near.places()
             place = ids[names.index(name)]
             raw = b"".join((near.raw[:place], now[1], near.raw[place + ID_BYTES :]))
-            return Listing(tree, raw, names, ids)
+            return Listing(tree, raw, names, ids, spliced=True)
     return Listing(tree, encode_tree(tree))

@@ -59,6 +59,10 @@ def parse(armored: bytes) -> SshSig:
     spelling of the same signature).
     """
     blob = _unarmour(armored)
+    found = _ed25519(blob)
+    if found is not None and _armour(blob) == armored:
+        _check(found)
+        return found
     reader = Reader(blob, "signature.blob")
     if reader.raw(len(_MAGIC)) != _MAGIC or reader.uint32() != _VERSION:
         raise FormatError("signature.blob", "the signature is not an SSH signature of version 1")
@@ -80,6 +84,17 @@ def parse(armored: bytes) -> SshSig:
     if encode(sig) != armored:
         raise _armour_error()
     return sig
+
+
+def _ed25519(blob: bytes) -> SshSig | None:
+    """The common case by its fixed layout: everything but key and signature is constant."""
+    key_at, signature_at = len(_ED25519_HEAD), len(_ED25519_HEAD) + 32 + len(_ED25519_MIDDLE)
+    if len(blob) != signature_at + 64 or not blob.startswith(_ED25519_HEAD):
+        return None
+    if blob[key_at + 32 : signature_at] != _ED25519_MIDDLE:
+        return None
+    public_key = blob[key_at - len(_ED25519_KEY) : key_at + 32]
+    return SshSig(public_key, NAMESPACE, HASH, ED25519, blob[signature_at:])
 
 
 def encode(sig: SshSig) -> bytes:
@@ -108,6 +123,16 @@ def signed_data(message: bytes, hash_algorithm: str = HASH) -> bytes:
     return _SIGNED_HEADER + sha512(message).digest()
 
 
+_ED25519_KEY = string(ED25519.encode()) + uint32(32)
+_ED25519_HEAD = _MAGIC + uint32(_VERSION) + uint32(len(_ED25519_KEY) + 32) + _ED25519_KEY
+_ED25519_MIDDLE = (
+    string(NAMESPACE.encode())
+    + string(b"")
+    + string(HASH.encode())
+    + uint32(4 + len(ED25519) + 4 + 64)
+    + string(ED25519.encode())
+    + uint32(64)
+)
 _SIGNED_HEADER = (
     _MAGIC + string(NAMESPACE.encode()) + string(b"") + string(HASH.encode()) + uint32(64)
 )

@@ -9,7 +9,6 @@ from gitsync.codec import frontmatter
 from gitsync.codec.schemafile import head as read_head
 from gitsync.domain.artifact import ID_RANDOM_BYTES, ArtifactHead, new_id, new_path, resolve
 from gitsync.domain.errors import FormatError, GitsyncError, RefusedError, UsageError, Where
-from gitsync.domain.merge.trees import entry_at
 from gitsync.domain.names import parse_position
 from gitsync.domain.objects import MODE_FILE, MODE_TREE, Oid
 from gitsync.storage.durable import write_new
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from gitsync.storage.facts import StoreFacts
 
 MAX_ARTIFACT_BYTES = 16 << 20
+_HEAD_BYTES = 1 << 16  # more than front matter may have
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +84,12 @@ def _artifact(path: str, raw: bytes, schema: Schema) -> Artifact | None:
 def listing(ws: Workspace, at: str | None = None) -> list[Artifact]:
     """Every artifact in the work tree, or in a snapshot (``common@N``), ordered by path."""
     schema = ws.settings().schema
-    files = working_files(ws) if at is None else tree_files(ws.facts, tree_at(ws, at))
-    found = [_artifact(path, raw, schema) for path, raw in files]
+    found = [_artifact(path, raw, schema) for path, raw in _files(ws, at)]
     return [one for one in found if one is not None]
+
+
+def _files(ws: Workspace, at: str | None) -> Iterator[tuple[str, bytes]]:
+    return working_files(ws) if at is None else tree_files(ws.facts, tree_at(ws, at))
 
 
 def tree_at(ws: Workspace, at: str) -> Oid:
@@ -135,8 +138,20 @@ def find(ws: Workspace, tree: Oid, schema: Schema, text: str) -> Artifact:
 
 
 def show(ws: Workspace, text: str, at: str | None = None) -> Artifact:
-    """One artifact of the work tree, or of a snapshot."""
-    return pick(listing(ws, at), text)
+    """One artifact of the work tree, or of a snapshot. Raises UsageError ``artifact.*``."""
+    schema = ws.settings().schema
+    # Only a file that holds the text, or that may spell it with escapes, can have it in its id.
+    wanted = text.encode("utf-8", "replace")
+    likely = [
+        one
+        for path, raw in _files(ws, at)
+        if wanted in raw or path == text or b"\\" in raw[:_HEAD_BYTES]
+        if (one := _artifact(path, raw, schema)) is not None
+    ]
+    try:
+        return pick(likely, text)
+    except UsageError:
+        return pick(listing(ws, at), text)  # whose words know of all the others
 
 
 def fields_of(artifact: Artifact) -> Mapping[str, object]:
@@ -200,6 +215,8 @@ def _fields(
 
 
 def _template(ws: Workspace, kind: str, title: str) -> bytes:
+    from gitsync.domain.merge.trees import entry_at
+
     path = f".gitsync/templates/{kind}.md"
     entry = entry_at(ws.facts, ws.state().tree, path.encode())
     text = ws.facts.blob(Oid(entry[1].hex())) if entry is not None else b"\n"

@@ -17,6 +17,7 @@ from gitsync.domain.names import ProposalName, parse_proposal_name, person_of
 from gitsync.domain.objects import Commit, Oid
 from gitsync.domain.records import APPROVAL, WITHDRAWAL, CommitRecord
 from gitsync.services.chain import ready_index
+from gitsync.services.pulling import verify_view
 from gitsync.services.sources import keep, send
 
 if TYPE_CHECKING:
@@ -77,10 +78,13 @@ def find_proposal(view: RefView, text: str) -> tuple[ProposalName, Oid]:
 
 
 def review(ws: Workspace, view: RefView, name: ProposalName, tip: Oid) -> Review:
-    """What an approval of ``tip`` would stand for.
+    """What an approval of ``tip`` would stand for, at the newest ``common`` that ``view`` shows.
 
     Raises RefusedError with the rule's code when a commit of it is not properly signed.
     """
+    # Rules and content are those of the newest common: an old one would show another change.
+    if view.common != ws.verified().commit:
+        verify_view(ws, view)
     facts, state = ws.facts, ws.state()
     roster = state.settings.roster
     key = facts.signer(tip)

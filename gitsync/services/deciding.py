@@ -153,7 +153,9 @@ class Pass:
             if self.size == 1:
                 # Alone, so that what a home refuses can be told from all that came with it.
                 others, self.batch = self.batch, others
-            self._decide(candidate, pending[candidate])
+            if not self._decide(candidate, pending[candidate]):
+                yield self._next()
+                self._decide(candidate, pending[candidate])
             if self._deposed:
                 # From here on nothing that this key signs counts, not even receipts.
                 self.batch.add(others)
@@ -296,7 +298,12 @@ class Pass:
         receipt = self._receipt(tip, name.ref, "refused", refusal.rule, refusal.why)
         self.batch.receipts.append(replace(receipt, mend=_commands(refusal.mend)))
 
-    def _decide(self, candidate: Candidate, known: Incoming) -> None:
+    def _decide(self, candidate: Candidate, known: Incoming) -> bool:
+        """Decide on one; False if what has landed so far is to be written first.
+
+        A snapshot that takes the witness's role away comes alone: should the run die before the
+        tags, no other is left that the next witness could not have signed.
+        """
         limits = self.state.settings.policy.limits
         # What has landed in between may have brought some of it along: then look again.
         stale = any(self.index.get(oid) is not None for oid in known.commits)
@@ -311,8 +318,17 @@ class Pass:
             )
         except GitsyncError as error:
             self._failed(candidate.name, candidate.tip, error)
-            return
+            return True
+        landing = isinstance(decision, Landing) and decision
+        if landing and self.batch.landed and self._name_after(landing) is None:
+            return False
         self._record(candidate, decision)
+        return True
+
+    def _name_after(self, landing: Landing) -> str | None:
+        """The witness's name on the roster once ``landing`` has landed; None if it is none."""
+        settings = self.facts.settings(landing.tree)
+        return witness_name(settings.policy, settings.roster, self.notary.signer.public_key)
 
     def _record(self, candidate: Candidate, decision: Decision) -> None:
         name, tip = candidate.name, candidate.tip
@@ -379,8 +395,7 @@ class Pass:
         )
         if self.left is not None:
             self.left -= 1
-        settings, key = self.state.settings, self.notary.signer.public_key
-        name = witness_name(settings.policy, settings.roster, key)
+        name = self._name_after(landing)
         # The snapshot that takes the role away is the last one that may be signed.
         self._deposed = name is None
         self.notary = replace(self.notary, name=name or self.notary.name)

@@ -25,7 +25,8 @@ from gitsync.domain.treeedit import edit_tree
 from gitsync.services import clonesetup
 from gitsync.services.deciding import sign_commit
 from gitsync.services.locksref import first_locks
-from gitsync.services.replay import load_state
+from gitsync.services.rosters import bare
+from gitsync.services.states import load_state
 from gitsync.services.witness import make_tag
 from gitsync.services.workspace import Workspace
 from gitsync.storage import gitcli
@@ -220,11 +221,11 @@ def _roster(
 ) -> bytes:
     """The founding roster. Raises FormatError ``roster.*`` where one key would be two people."""
     roster = b'# Who may sign here: NAMES namespaces="git" KEY. Stock git reads this file too.\n'
-    roster = allowed_signers.add_line(roster, (name,), founder)
+    roster = allowed_signers.add_line(roster, (name,), bare(founder))
     if witness_key.blob != founder.blob and members.get(witness) != witness_key:
-        roster = allowed_signers.add_line(roster, (witness,), witness_key)
+        roster = allowed_signers.add_line(roster, (witness,), bare(witness_key))
     for member, key in members.items():
-        roster = allowed_signers.add_line(roster, (member,), key)
+        roster = allowed_signers.add_line(roster, (member,), bare(key))
     return roster
 
 

@@ -6,9 +6,10 @@ with their old values, and are read back before anything is reported.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
-from gitsync.domain.errors import EnvironmentFault
+from gitsync.domain.errors import EnvironmentFault, RefusedError
 from gitsync.services.refview import RefView, fetch_view, local_view, note_held
 from gitsync.storage.refs import WORTH_PACKING
 
@@ -36,6 +37,9 @@ class Home(Protocol):
 
     def publish(self, updates: Sequence[RefUpdate]) -> None:
         """Create tags; each may exist with the same value already."""
+
+    def sweep(self, updates: Sequence[RefUpdate]) -> None:
+        """Delete refs that nobody needs, as far as that goes: each for itself, none required."""
 
 
 def read_back(home: Home, updates: Sequence[RefUpdate], refs: dict[str, str]) -> None:
@@ -72,6 +76,12 @@ class LocalHome:
         """See ``Home``."""
         # Tags can be made again from the chain, so they need not wait for the disk.
         self._repo.refs.transact(updates, message="gitsync: tag", sync=False)
+
+    def sweep(self, updates: Sequence[RefUpdate]) -> None:
+        """See ``Home``."""
+        for update in updates:
+            with suppress(RefusedError, EnvironmentFault):
+                self._repo.refs.transact([update], message="gitsync: tidy", sync=False)
         if len(updates) >= WORTH_PACKING:
             self._repo.refs.pack(everything=False)
 
@@ -104,6 +114,12 @@ class RemoteHome:
             self._remote.push(part)
             pattern = "refs/tags/" + part[0].ref.removeprefix("refs/tags/").partition("@")[0] + "@*"
             read_back(self, part, dict(self._remote.list(pattern)))
+
+    def sweep(self, updates: Sequence[RefUpdate]) -> None:
+        """See ``Home``."""
+        for start in range(0, len(updates), TAGS_A_PUSH):
+            with suppress(RefusedError, EnvironmentFault):
+                self._remote.push(updates[start : start + TAGS_A_PUSH], atomic=False)
         self._note(updates)
 
     def _note(self, updates: Sequence[RefUpdate]) -> None:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from gitsync.domain import errors
 from gitsync.domain.errors import GitsyncError, VerificationError
 from gitsync.services.chain import ready_index
-from gitsync.services.replay import check_tag, found, load_state, prove
+from gitsync.services.replay import check_tag, found, prove
+from gitsync.services.states import load_state
 from gitsync.storage.facts import StoreFacts
 from gitsync.storage.index import PositionIndex
 from gitsync.storage.objects import ScratchObjects

@@ -13,7 +13,6 @@ from gitsync.domain.names import APPROVALS, PROPOSALS, REQUESTS
 from gitsync.domain.objects import Commit, Oid
 from gitsync.domain.records import CommitRecord
 from gitsync.services.artifacts import commit_at
-from gitsync.services.rosters import key_in_request
 from gitsync.services.sources import fresh_view, known_view
 from gitsync.storage.refs import RefUpdate
 
@@ -205,6 +204,8 @@ def forget_landed(ws: Workspace, state: State) -> tuple[str, ...]:
 
 def _admitted(ws: Workspace, state: State, request: Oid) -> bool:
     """Whether the roster has the key that a request asked for, under this clone's name."""
+    from gitsync.services.rosters import key_in_request
+
     entry = state.settings.roster.key(key_in_request(ws, request).blob)
     return entry is not None and ws.me() in entry.names
 

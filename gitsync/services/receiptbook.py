@@ -83,7 +83,8 @@ class ReceiptBook:
         """
         edits: dict[bytes, Entry | None] = {}
         count = 0
-        for receipt, binds in (*((one, True) for one in bound), *((one, False) for one in receipts)):
+        both = [(one, True) for one in bound] + [(one, False) for one in receipts]
+        for receipt, binds in both:
             entry = (MODE_FILE, bytes.fromhex(self._facts.put_blob(codec.encode(receipt))))
             name = parse_proposal_ref(receipt.ref)
             of = name or parse_approval_ref(receipt.ref)

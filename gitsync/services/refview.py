@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gitsync.domain.errors import VerificationError
 from gitsync.domain.names import (
     APPROVALS,
     LOCKS_REF,
@@ -20,6 +21,7 @@ from gitsync.domain.names import (
     receipts_ref,
     space_branch,
 )
+from gitsync.storage.gitcli import GitError
 from gitsync.storage.refs import RefUpdate
 
 if TYPE_CHECKING:
@@ -121,9 +123,20 @@ def mirrored_view(repo: Repository, name: str, space: str) -> RefView:
 def fetch_view(repo: Repository, remote: Remote, space: str) -> RefView:
     """Fetch a remote's ledger refs and show them.
 
-    Raises EnvironmentFault ``remote.unreachable``; nothing has moved then.
+    Raises EnvironmentFault ``remote.unreachable``, VerificationError ``common.missing``; nothing
+    has moved then.
     """
-    remote.fetch(mirror_specs(remote.name, space), prune=True)
+    try:
+        remote.fetch(mirror_specs(remote.name, space), prune=True)
+    except GitError as error:
+        if "couldn't find remote ref" not in error.result.err:
+            raise
+        raise VerificationError(
+            "common.missing",
+            f"{remote.name} has no branch {space}",
+            hint="it was deleted, or this is not a ledger: restore it from any clone that has it:\n"
+            f"git push {remote.name} {space_branch(space)}",
+        ) from error
     return mirrored_view(repo, remote.name, space)
 
 

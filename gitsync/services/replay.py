@@ -57,16 +57,6 @@ def found(facts: StoreFacts, commit: Oid, space: str) -> Proven:
     return Proven(state, record, {commit: (1, 1)})
 
 
-def load_state(facts: Facts, anchor: Oid, space: str, commit: Oid) -> State:
-    """The state at a snapshot that has been verified before."""
-    value = facts.commit(commit)
-    record = read_snapshot(value.message)
-    return State(
-        space, anchor, record.number, commit, value.tree, value.committer.seconds,
-        facts.settings(value.tree),
-    )  # fmt: skip
-
-
 def prove(facts: StoreFacts, positions: Positions, state: State, oid: Oid) -> Proven:
     """Check that ``oid`` is the snapshot that follows ``state``.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitsync.codec import allowed_signers, settings, trailers
@@ -117,8 +117,16 @@ def add(ws: Workspace, name: str, key: PublicKey) -> Proposed:
             hint="make a key of its own for each clone or agent: gitsync id new",
         )
     return change(
-        ws, f"Admit {name}", f"admit-{name}", roster=allowed_signers.add_line(data, (name,), key)
+        ws,
+        f"Admit {name}",
+        f"admit-{name}",
+        roster=allowed_signers.add_line(data, (name,), bare(key)),
     )
+
+
+def bare(key: PublicKey) -> PublicKey:
+    """A key without its comment, which is often somebody's user and host name."""
+    return replace(key, comment="")
 
 
 def remove(ws: Workspace, name: str) -> Proposed:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gitsync.domain.errors import EnvironmentFault, GitsyncError
 from gitsync.domain.names import APPROVALS, PROPOSALS, person_of
 from gitsync.services.refview import note_held
+from gitsync.services.sources import fresh_view, known_view, receipts_in
 from gitsync.storage.refs import RefUpdate
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ def push(ws: Workspace) -> Pushed:
     if ws.remote is None:
         return Pushed(None, (), nothing=True)
     remote = ws.repo.remote(ws.remote)
-    mine = own_refs(ws)
+    fresh_view(ws)
+    mine = {ref: oid for ref, oid in own_refs(ws).items() if not _answered(ws, ref, oid)}
     there = remote.list(*mine) if mine else {}
     updates = [
         RefUpdate(ref, oid, there.get(ref)) for ref, oid in mine.items() if there.get(ref) != oid
@@ -83,6 +85,20 @@ def push(ws: Workspace) -> Pushed:
     heads = {ref: mine[ref] for ref in sent if ref.startswith("refs/heads/")}
     note_held(ws.repo, ws.remote, heads)
     return Pushed(ws.remote, tuple(sent), tuple(refused), nothing=not updates and not behind)
+
+
+def _answered(ws: Workspace, ref: str, oid: Oid) -> bool:
+    """Whether a proposal, approval or request has had its answer: the witness has cleared it."""
+    folder = ref.split("/")[2]
+    if folder == "gitsync":
+        return ws.me() in ws.settings().roster.names()
+    if folder not in {"proposals", "approvals"}:
+        return False
+    wanted = oid if folder == "proposals" else ws.facts.record(oid).approves
+    if wanted is None:
+        return False
+    receipt = receipts_in(ws, known_view(ws), ws.settings()).of_commit(wanted)
+    return receipt is not None and receipt.yes
 
 
 def _is_behind(ws: Workspace, update: RefUpdate) -> bool:

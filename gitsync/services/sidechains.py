@@ -57,8 +57,8 @@ class SideChain:
     def _rolled_back(self, lost: Oid | None) -> VerificationError:
         return VerificationError(
             f"{self._what}.rolled-back",
-            f"the {self._what} ref no longer holds {str(lost)[:12]}, which was recorded: it was rolled"
-            " back or deleted",
+            f"the {self._what} ref no longer holds {str(lost)[:12]}, which was recorded: it was"
+            " rolled back or deleted",
             hint=f"restore it from any clone that has it:\n"
             f"git push origin {lost}:{self._what_ref()}",
         )

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.codec import trailers
 from gitsync.codec.records import printable, read_snapshot
-from gitsync.domain.errors import EnvironmentFault, RefusedError
+from gitsync.domain.errors import EnvironmentFault, GitsyncError, RefusedError
 from gitsync.domain.ledger.history import incoming
 from gitsync.domain.names import ProposalName, parse_proposal_ref, people_branch, person_of
 from gitsync.domain.records import WITHDRAWAL, Receipt
 from gitsync.services.artifacts import commit_at
 from gitsync.services.chain import ready_index
-from gitsync.services.rosters import requests
 from gitsync.services.sources import known_view, receipts_in
 from gitsync.services.workspace import Workspace
 
@@ -44,8 +44,9 @@ class Status:
     """Where a clone stands. ``domain`` None: not set up yet; ``head`` is the branch checked out.
 
     ``behind`` counts verified snapshots that the branch does not hold, ``ahead`` own commits that
-    are not in the ledger, ``unproposed`` those of them that no proposal holds either; ``offered`` is the number that the remote showed last; ``seen`` when it
-    was last verified, in seconds since the epoch.
+    are not in the ledger, ``unproposed`` those of them that no proposal holds either; ``offered``
+    is the number that the remote showed last; ``seen`` when it was last verified, in seconds since
+    the epoch.
     """
 
     repository: bool
@@ -75,7 +76,8 @@ def status(host: Host) -> Status:
         if error.code != "repo.missing":
             raise
         return Status(repository=False)
-    changes = tuple(ws.work_tree().changes()) if ws.repo.work_tree is not None else ()
+    changed = _Changes(ws)
+    changed.start()
     head = ws.repo.head()
     position = ws.position()
     if ws.domain is None or position is None:
@@ -83,7 +85,7 @@ def status(host: Host) -> Status:
             repository=True,
             domain=ws.domain,
             head=head,
-            changes=changes,
+            changes=changed.found(),
             remote=ws.remote,
             anchor=ws.anchor,
         )
@@ -108,14 +110,49 @@ def status(host: Host) -> Status:
         remote=ws.remote,
         head=head,
         on_branch=head == people_branch(ws.domain),
-        changes=changes,
+        changes=changed.found(),
         ahead=ahead,
         unproposed=unproposed,
         behind=behind,
         offered=offered,
         proposals=offers,
-        requests=tuple(one.name for one in requests(ws, view)[0]) if view.requests else (),
+        requests=_asking(ws, view),
     )
+
+
+class _Changes(threading.Thread):
+    """Looks at the files by git's own process while the rest is read in this one."""
+
+    def __init__(self, ws: Workspace) -> None:
+        super().__init__(daemon=True)
+        self._ws = ws
+        self._changes: tuple[tuple[str, str], ...] = ()
+        self._error: GitsyncError | None = None
+
+    def run(self) -> None:
+        """See Thread."""
+        if self._ws.repo.work_tree is None:
+            return
+        try:
+            self._changes = tuple(self._ws.work_tree().changes())
+        except GitsyncError as error:
+            self._error = error
+
+    def found(self) -> tuple[tuple[str, str], ...]:
+        """The changes. Raises what git could not do."""
+        self.join()
+        if self._error is not None:
+            raise self._error
+        return self._changes
+
+
+def _asking(ws: Workspace, view: RefView) -> tuple[str, ...]:
+    """Who asks to join with a sound request."""
+    if not view.requests:
+        return ()
+    from gitsync.services.rosters import requests
+
+    return tuple(one.name for one in requests(ws, view)[0])
 
 
 def _distance(ws: Workspace, offered: tuple[Oid, ...]) -> tuple[int, int, int]:

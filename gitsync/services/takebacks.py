@@ -57,9 +57,7 @@ def person_behind(facts: StoreFacts, roster: Roster, oid: Oid) -> str | None:
         return None
 
 
-def take_backs(
-    facts: StoreFacts, roster: Roster, positions: Positions, view: RefView
-) -> TakeBacks:
+def take_backs(facts: StoreFacts, roster: Roster, positions: Positions, view: RefView) -> TakeBacks:
     """Read every tombstone and every claim to replace an earlier state.
 
     What is part of the ledger already stays there, whatever is said of it later.

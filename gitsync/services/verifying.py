@@ -19,8 +19,9 @@ from gitsync.domain.ledger.snapshot import witness_name
 from gitsync.services import evidence
 from gitsync.services.chain import first_parents, ready_index
 from gitsync.services.proving import Step, Stretch, Tags, beside, cut, prove_steps
-from gitsync.services.replay import Proven, check_tag, load_state
+from gitsync.services.replay import Proven, check_tag
 from gitsync.services.sidechains import SideChain
+from gitsync.services.states import load_state
 from gitsync.storage.facts import StoreFacts
 from gitsync.storage.objects import ScratchObjects
 from gitsync.storage.positions import VerifiedPosition
@@ -199,9 +200,7 @@ class Verifier:
         except VerificationError:
             self._not_ahead(view, tip, stored)
             raise
-        ready_index(
-            self.facts, self.index, stored.anchor, stored.number, stored.commit, anew=anew
-        )
+        ready_index(self.facts, self.index, stored.anchor, stored.number, stored.commit, anew=anew)
         state = load_state(self.facts, stored.anchor, self.space, stored.commit)
         record = read_snapshot(self.facts.commit(stored.commit).message)
         self._same_tag(view, stored, state)

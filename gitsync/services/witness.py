@@ -7,12 +7,12 @@ from the chain and is mended by the next run, so a run can be killed anywhere.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from gitsync.codec import trailers
 from gitsync.codec.gitobjects import encode_tag, tag_payload
 from gitsync.codec.records import read_snapshot
-from gitsync.domain.errors import RefusedError
+from gitsync.domain.errors import RefusedError, VerificationError
 from gitsync.domain.ledger.snapshot import machine_identity, witness_name
 from gitsync.domain.names import LOCKS_REF, position_tag, receipts_ref, space_branch
 from gitsync.domain.objects import Oid, Tag
@@ -20,6 +20,8 @@ from gitsync.domain.records import Receipt
 from gitsync.services.deciding import Batch, Notary, Pass, sign_commit
 from gitsync.services.locksref import next_stamp
 from gitsync.services.receiptbook import ReceiptBook
+from gitsync.services.replay import check_tag
+from gitsync.services.states import load_state
 from gitsync.storage.positions import VerifiedPosition
 from gitsync.storage.refs import RefsMovedError, RefUpdate
 from gitsync.storage.transport import RemoteRejectedError
@@ -68,6 +70,8 @@ class Witness:
     limit: int | None = None
     progress: Progress = field(default=lambda _done, _total: None)
     dry_run: bool = False
+    _deletes: bool = field(default=True, init=False)
+    _left: dict[str, Oid] = field(default_factory=dict, init=False)
 
     def run(self) -> WitnessReport:
         """Drain everything that is pending.
@@ -78,35 +82,41 @@ class Witness:
         """
         rejected: dict[Oid, str] = {}
         report: WitnessReport | None = None
-        size = self.size
-        for attempt in range(ATTEMPTS + 1000):
+        size, races = self.size, 0
+        while True:
             try:
                 found = self._once(size, rejected)
                 return _joined(report, found)
             except _PartError as part:
                 report = _joined(report, part.report)
-                if isinstance(part.cause, RemoteRejectedError):
-                    if part.single is not None:
-                        rejected[part.single] = str(part.cause)
-                    elif size == 1:
+                if not isinstance(part.cause, RemoteRejectedError):
+                    races += 1
+                    if races > ATTEMPTS:
                         raise part.cause from None
-                    size = 1
-                elif attempt >= ATTEMPTS:
+                elif part.single is not None:
+                    rejected[part.single] = str(part.cause)
+                elif size == 1 and not self._deletes:
                     raise part.cause from None
-        raise AssertionError("unreachable")  # pragma: no cover
+                else:
+                    size = 1
+                # A proposer who keeps moving a ref that is to be deleted, or a home that forbids
+                # deletions, must not hold up everybody else: these wait until the rest is done.
+                self._deletes = False
 
     def _once(self, size: int, rejected: dict[Oid, str]) -> WitnessReport:
         verifier = self.make_verifier()
         view = self.home.view()
-        verified = verifier.check(view, require_tags=False)
-        state, facts = verified.state, self.repo.facts
-        notary = self._notary(state)
         try:
+            verified = verifier.check(view, require_tags=False)
+            state, facts = verified.state, self.repo.facts
+            notary = self._notary(state)
             mended = () if self.dry_run else self._mend_tags(view, verifier, state, notary)
-        except RefsMovedError as error:
+        except RefusedError as error:
             verifier.index.close()
-            nothing = WitnessReport(state.space, state.number, state.number, ())
-            raise _PartError(nothing, error, None) from error
+            # Refs are not read in one moment: another witness's tag may be seen before its branch.
+            if not isinstance(error, RefsMovedError) and error.code != "common.behind-tags":
+                raise
+            raise _PartError(None, error, None) from error
         healed = self._missing_receipts(view, state, notary)
         work = Pass(
             facts,
@@ -136,7 +146,7 @@ class Witness:
                 try:
                     current = self._emit(batch, current, notary)
                 except (RefsMovedError, RemoteRejectedError) as error:
-                    single = _only(batch)
+                    single = self._culprit(batch, current, notary, error, size)
                     raise _PartError(_with(report, done, verifier), error, single) from error
                 work.view = current
                 work.book = ReceiptBook(facts, current.receipts)
@@ -152,6 +162,8 @@ class Witness:
         self, verifier: Verifier, view: RefView, state: State, report: WitnessReport
     ) -> WitnessReport:
         verifier.index.save(state.ledger, state.number, state.commit)
+        left, self._left = self._left, {}
+        self.home.sweep([RefUpdate(ref, None, oid) for ref, oid in left.items()])
         position = VerifiedPosition(
             state.ledger, state.space, state.number, state.commit,
             view.tags.get(state.number), view.receipts, view.locks, self.now(),
@@ -162,13 +174,13 @@ class Witness:
     def _notary(self, state: State) -> Notary:
         key = self.signer.public_key
         name = witness_name(state.settings.policy, state.settings.roster, key)
-        if name is None:
+        if name is None and key.is_ed25519:
             raise RefusedError(
                 "witness.not-you",
                 f"the key {key.fingerprint} is no witness of {state.space}@{state.number}",
                 hint="witnesses: " + ", ".join(sorted(state.settings.policy.witnesses)),
             )
-        if not self.signer.deterministic:
+        if name is None or not self.signer.deterministic:
             raise RefusedError(
                 "witness.key-kind",
                 "a witness signs with an Ed25519 key that this process can read: only then are two"
@@ -190,12 +202,41 @@ class Witness:
             snapshot = verifier.index.snapshot(number)
             ref = position_tag(state.space, number)
             tag = local.get(ref)
-            if tag is None or self.repo.facts.tag(tag).target != snapshot:
+            if tag is None or not self._sound(tag, state.space, state.ledger, snapshot):
                 tag = self._tag(state.space, state.ledger, number, snapshot, notary)
             updates.append(RefUpdate(ref, tag, None))
         self.repo.store.flush()
         self.home.publish(updates)
         return tuple(missing)
+
+    def _sound(self, tag: Oid, space: str, ledger: Oid, snapshot: Oid) -> bool:
+        """Whether a tag is one that a witness made for this snapshot."""
+        facts = self.repo.facts
+        try:
+            state = load_state(facts, ledger, space, snapshot)
+            before = load_state(facts, ledger, space, facts.commit(snapshot).parents[0])
+            check_tag(facts, before, state, tag)
+        except RefusedError:
+            return False
+        return True
+
+    def _culprit(
+        self, batch: Batch, view: RefView, notary: Notary, error: RefusedError, size: int
+    ) -> Oid | None:
+        """The one proposal that the home refuses; None as long as it may be something else.
+
+        It is blamed only where it was alone, with nothing to delete, and where the home takes a
+        stamp without it: a home that takes nothing today must not cost anybody their proposal.
+        """
+        single = _only(batch)
+        if size > 1 or self._deletes or not isinstance(error, RemoteRejectedError):
+            return None
+        before = replace(batch.state, number=batch.state.number - len(batch.landed))
+        try:
+            self._emit(Batch(before), view, notary)
+        except RefusedError:
+            return None
+        return single
 
     def _tag(self, space: str, ledger: Oid, number: int, snapshot: Oid, notary: Notary) -> Oid:
         return make_tag(
@@ -238,6 +279,11 @@ class Witness:
     def _emit(self, batch: Batch, view: RefView, notary: Notary) -> RefView:
         """Write one batch: objects, then all refs as one, read back, then the tags."""
         facts, state = self.repo.facts, batch.state
+        if batch.delete and not self._deletes:
+            self._left |= batch.delete
+            batch = replace(batch, delete={})
+            if batch.empty:
+                return view
         book = ReceiptBook(facts, view.receipts)
         receipts = view.receipts
         if batch.receipts or batch.bound:
@@ -254,13 +300,15 @@ class Witness:
         stamp = next_stamp(facts, view.locks, notary.name, state.ledger, state.number, notary.now)
         locks = sign_commit(facts, notary.signer, stamp)
         self.repo.store.flush()
-        updates = [RefUpdate(LOCKS_REF, locks, view.locks)]
-        if receipts != view.receipts:
-            updates.append(RefUpdate(receipts_ref(state.space), receipts, view.receipts))
+        updates = []
         if batch.landed:
+            # First, where a killed run leaves some moved: all else is mended from it.
             updates.append(
                 RefUpdate(space_branch(state.space), batch.landed[-1].commit, view.common)
             )
+        updates.append(RefUpdate(LOCKS_REF, locks, view.locks))
+        if receipts != view.receipts:
+            updates.append(RefUpdate(receipts_ref(state.space), receipts, view.receipts))
         updates += [RefUpdate(ref, None, oid) for ref, oid in batch.delete.items()]
         self.home.emit(updates)
         # Only what the home has taken gets a signed number: a tag for a snapshot that was refused
@@ -270,7 +318,7 @@ class Witness:
             for one in batch.landed
         }
         self.repo.store.flush()
-        tags = self._publish(state.space, tags)
+        tags = self._publish(state.space, state.ledger, tags)
         return replace(
             view,
             common=batch.landed[-1].commit if batch.landed else view.common,
@@ -279,8 +327,11 @@ class Witness:
             tags={**view.tags, **tags},
         )
 
-    def _publish(self, space: str, tags: dict[int, Oid]) -> dict[int, Oid]:
-        """Publish tags; another run that mended them in the same moment is as good."""
+    def _publish(self, space: str, ledger: Oid, tags: dict[int, Oid]) -> dict[int, Oid]:
+        """Publish tags; another run that mended them in the same moment is as good.
+
+        Raises VerificationError ``tag.in-the-way`` where somebody else put something there.
+        """
         try:
             self.home.publish(
                 [RefUpdate(position_tag(space, n), tag, None) for n, tag in tags.items()]
@@ -289,6 +340,15 @@ class Witness:
             there = self.home.view().tags
             if not tags.keys() <= there.keys():
                 raise
+            for number, tag in tags.items():
+                target = self.repo.facts.tag(tag).target
+                if there[number] != tag and not self._sound(there[number], space, ledger, target):
+                    raise VerificationError(
+                        "tag.in-the-way",
+                        f"{self.home.source} has a tag {space}@{number} that is no witness's",
+                        hint="remove it, then run this again:\n"
+                        f"git push {self.home.source} :{position_tag(space, number)}",
+                    ) from None
             return {number: there[number] for number in tags}
         return tags
 
@@ -321,7 +381,9 @@ def make_tag(
 class _PartError(Exception):
     """A run that got part of its way: what it did, and why it stopped."""
 
-    def __init__(self, report: WitnessReport, cause: RefusedError, single: Oid | None) -> None:
+    def __init__(
+        self, report: WitnessReport | None, cause: RefusedError, single: Oid | None
+    ) -> None:
         super().__init__(str(cause))
         self.report = report
         self.cause = cause
@@ -340,9 +402,13 @@ def _with(report: WitnessReport, done: list[Receipt], verifier: Verifier) -> Wit
     return replace(report, receipts=tuple(done))
 
 
-def _joined(first: WitnessReport | None, second: WitnessReport) -> WitnessReport:
-    if first is None:
-        return second
+@overload
+def _joined(first: WitnessReport | None, second: WitnessReport) -> WitnessReport: ...
+@overload
+def _joined(first: WitnessReport | None, second: None) -> WitnessReport | None: ...
+def _joined(first: WitnessReport | None, second: WitnessReport | None) -> WitnessReport | None:
+    if first is None or second is None:
+        return second or first
     return replace(
         second,
         before=first.before,

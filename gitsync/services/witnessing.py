@@ -79,7 +79,14 @@ def run_once(ws: Workspace, options: WitnessOptions) -> WitnessReport:
 def _accept(ws: Workspace, home: Home, position: VerifiedPosition, state: State) -> None:
     """Take the witness's own work as verified here, and let a checked-out ``common`` follow."""
     before = ws.repo.refs.get(space_branch(ws.space))
-    ws.accept(position, state, dict(known_tags(ws.repo, home.source, ws.space)))
+    verified = ws.position()
+    known = known_tags(ws.repo, home.source, ws.space)
+    # Only what this run has looked at: tags of earlier numbers may have been exchanged meanwhile.
+    ws.accept(
+        position,
+        state,
+        {n: tag for n, tag in known.items() if verified is None or n > verified.number},
+    )
     if (
         ws.repo.head() == space_branch(ws.space)
         and before is not None

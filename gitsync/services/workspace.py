@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from gitsync.codec.settings import ROSTER
 from gitsync.domain.errors import EnvironmentFault, UsageError, VerificationError
-from gitsync.domain.merge.trees import entry_at
 from gitsync.domain.names import (
     DEFAULT_SPACE,
     check_domain,
@@ -16,16 +15,10 @@ from gitsync.domain.names import (
     space_branch,
 )
 from gitsync.domain.objects import Commit, Oid, Signature
-from gitsync.services.refview import local_view
-from gitsync.services.replay import load_state
-from gitsync.services.verifying import Verifier
 from gitsync.storage.durable import write_atomic
-from gitsync.storage.index import PositionIndex
-from gitsync.storage.keys import KeyChoice, find_key
 from gitsync.storage.positions import PositionStore, VerifiedPosition, state_home
 from gitsync.storage.refs import WORTH_PACKING, RefUpdate
 from gitsync.storage.repository import Repository
-from gitsync.storage.signing import Signer, open_signer
 from gitsync.storage.worktree import WorkTree
 
 if TYPE_CHECKING:
@@ -34,7 +27,11 @@ if TYPE_CHECKING:
     from gitsync.domain.ledger.state import State
     from gitsync.domain.ports import Settings
     from gitsync.services.host import Host
+    from gitsync.services.verifying import Verifier
     from gitsync.storage.facts import StoreFacts
+    from gitsync.storage.index import PositionIndex
+    from gitsync.storage.keys import KeyChoice
+    from gitsync.storage.signing import Signer
 
 _NOT_A_LEDGER = "this repository is not set up for gitsync"
 
@@ -106,10 +103,14 @@ class Workspace:
 
     def key(self, explicit: str | None = None) -> KeyChoice:
         """Which key signs here. Raises EnvironmentFault ``key.*``."""
+        from gitsync.storage.keys import find_key
+
         return find_key(explicit, self.repo.config, self.host.env, self.host.home)
 
     def signer(self, explicit: str | None = None) -> Signer:
         """The opened key; asks for a passphrase only on a terminal."""
+        from gitsync.storage.signing import open_signer
+
         return open_signer(
             self.key(explicit), interactive=self.host.ask is not None, ask=self.host.ask
         )
@@ -153,15 +154,19 @@ class Workspace:
 
     def state(self) -> State:
         """The ledger at the verified position."""
+        from gitsync.services.states import load_state
+
         position = self.verified()
         return load_state(self.facts, position.anchor, self.space, position.commit)
 
     def settings(self) -> Settings:
         """Policy, schema and roster at the verified position."""
-        return self.state().settings
+        return self.facts.settings(self.facts.commit(self.verified().commit).tree)
 
     def index(self) -> PositionIndex:
         """The position index of this repository."""
+        from gitsync.storage.index import PositionIndex
+
         return PositionIndex(self.repo.state_dir / "index.db")
 
     def verifier(self, *, fresh: bool = False, full: bool = False, known: bool = False) -> Verifier:
@@ -170,6 +175,10 @@ class Workspace:
         ``fresh`` trusts no cache at all, ``full`` needs no readable position; ``known`` is for
         refs that were fetched earlier, which other clones of this user may have overtaken.
         """
+        from gitsync.services.refview import local_view
+        from gitsync.services.verifying import Verifier
+        from gitsync.storage.index import PositionIndex
+
         host = self.host
         try:
             stored = self.position()
@@ -219,6 +228,8 @@ class Workspace:
 
     def write_roster(self, state: State) -> None:
         """Keep the verified roster where stock git's configuration points to."""
+        from gitsync.domain.merge.trees import entry_at
+
         entry = entry_at(self.facts, state.tree, ROSTER.encode())
         if entry is not None:
             path = self.repo.state_dir / "allowed_signers"

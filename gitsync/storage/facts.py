@@ -21,7 +21,6 @@ from gitsync.codec.schemafile import head as read_head
 from gitsync.domain.errors import FormatError, GitsyncError, VerificationError
 from gitsync.domain.objects import Commit, Oid, Tag, Tree, altered_names
 from gitsync.storage.cache import Cache
-from gitsync.storage.signing import verify
 
 if TYPE_CHECKING:
     from gitsync.codec.settings import LedgerSettings
@@ -32,9 +31,10 @@ if TYPE_CHECKING:
     from gitsync.domain.schema import Schema
     from gitsync.storage.objects import ObjectStore
 
-_TREE_ENTRIES: Final = 150_000
-_COMMITS: Final = 8_000
-_HEADS: Final = 8_000
+# About 100 bytes a unit; a cache holds at most twice this.
+_TREE_ENTRIES: Final = 400_000
+_COMMITS: Final = 2_000
+_HEADS: Final = 2_000
 _MAX_CONFIG_BYTES: Final = 1 << 20
 EMPTY_TREE: Final = Oid("4b825dc642cb6eb9a060e54bf8d69288fbee4904")
 MAX_TREE_BYTES: Final = 32 << 20
@@ -45,7 +45,7 @@ class StoreFacts:
 
     def __init__(self, store: ObjectStore) -> None:
         self.store = store
-        self._listings: Cache[Oid, Listing] = Cache(_TREE_ENTRIES, lambda one: len(one.tree) + 4)
+        self._listings: Cache[Oid, Listing] = Cache(_TREE_ENTRIES, _weight)
         self._commits: Cache[Oid, Commit] = Cache(_COMMITS)
         self._signers: Cache[Oid, PublicKey] = Cache(_COMMITS)
         self._records: Cache[Oid, CommitRecord] = Cache(_COMMITS)
@@ -154,6 +154,8 @@ class StoreFacts:
                 hint="sign it: git commit --amend -S --no-edit\n"
                 "gitsync id use sets git up to sign every commit",
             )
+        from gitsync.storage.signing import verify
+
         return verify(commit.signature, commit_payload(commit))
 
     def tag_signer(self, tag: Tag) -> PublicKey:
@@ -161,6 +163,8 @@ class StoreFacts:
         if tag.signature is None:
             name = tag.name.decode("utf-8", "replace")
             raise VerificationError("signature.missing", f"the tag {name} is not signed")
+        from gitsync.storage.signing import verify
+
         return verify(tag.signature, tag_payload(tag))
 
     def settings(self, tree: Oid) -> Settings:
@@ -207,3 +211,7 @@ class StoreFacts:
         except GitsyncError as error:
             return str(error)
         return None
+
+
+def _weight(one: Listing) -> int:
+    return 8 + len(one.tree) * (1 if one.spliced else 2)

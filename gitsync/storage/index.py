@@ -53,7 +53,7 @@ class PositionIndex:
             return None
 
     def _discard(self) -> None:
-        """A cache that cannot be read is thrown away: it can be made again, and must not stop us."""
+        """A cache that cannot be read is thrown away: it can be made again, and stops nobody."""
         self.close()
         if self._path is not None:
             for ending in ("", "-wal", "-shm"):

@@ -128,6 +128,8 @@ class GitObjects:
 
         # libgit2 would check each id with a slower SHA-1 on reading; :meth:`read` does it itself.
         pygit2.settings.enable_strict_hash_verification(False)  # noqa: FBT003
+        # Its cache of objects grows with history; what is read again is remembered parsed.
+        pygit2.settings.enable_caching(False)  # noqa: FBT003
         self._repo = repo
         self._odb = repo.odb
         self._dir = objects_dir

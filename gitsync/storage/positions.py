@@ -8,7 +8,8 @@ user's, which all clones of a machine share, is the least that any remote has to
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+import re
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,12 +99,27 @@ class PositionStore:
             ):
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(path, data)
+            # That nothing new was seen, again, need not survive a power cut.
+            known = stored is not None and replace(stored, seen=position.seen) == position
+            write_atomic(path, data, sync=not known)
 
 
 def _read(path: Path) -> VerifiedPosition | None:
     try:
         found = json.loads(path.read_bytes())
-        return VerifiedPosition(**found)
-    except (OSError, ValueError, TypeError):
+        position = VerifiedPosition(**found)
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
+    ids = (position.anchor, position.commit)
+    maybe = (position.tag, position.receipts, position.locks)
+    sound = (
+        all(_is_id(one) for one in ids)
+        and all(one is None or _is_id(one) for one in maybe)
+        and isinstance(position.space, str)
+        and all(type(one) is int and one > 0 for one in (position.number, position.seen))
+    )
+    return position if sound else None
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{40}", value) is not None

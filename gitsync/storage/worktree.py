@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +58,8 @@ class WorkTree:
                 "some files still hold conflicts of a merge",
                 hint="settle them, then: git add FILE   (git status lists them)",
             )
+        import tempfile
+
         with tempfile.TemporaryDirectory(prefix="gitsync-index-") as folder:
             env = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
             start = ["read-tree", base] if base is not None else ["read-tree", "--empty"]

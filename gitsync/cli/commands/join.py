@@ -61,7 +61,7 @@ def _words(app: App, found: Joined) -> None:
         out.line()
         out.wrapped(
             "Compare the ledger's id with the founder's, by voice or on paper. Both sides see it"
-            " with: git rev-parse common@1"
+            " with: git rev-parse 'common@1^{commit}'"
         )
         out.line("It reads, in groups of four:")
         groups = [found.anchor[at : at + 4] for at in range(0, 40, 4)]

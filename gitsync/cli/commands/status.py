@@ -134,7 +134,7 @@ def _steps(found: Status) -> list[tuple[str, str]]:
         steps.append(
             (f"gitsync receipt {outcomes['refused']}", "why it was refused, and what mends it")
         )
-    if found.behind or found.offered is not None:
+    if (found.behind and not found.pin) or found.offered is not None:
         steps.append(("gitsync pull", "verify and take over what is new"))
     if "queued" in outcomes:
         steps.append(("gitsync push", "send what is queued"))
