@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 START = 1_767_225_600  # 2026-01-01T00:00:00Z
 PEOPLE = ("alice", "james", "carol")
+WRITE_GOLDEN = "GITSYNC_WRITE_GOLDEN"
 _COUNTER = itertools.count()
 
 
@@ -38,7 +39,7 @@ def _isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
     config = f"[init]\n\tdefaultBranch = main\n\ttemplateDir = {home / 'templates'}\n"
     (home / ".gitconfig").write_text(config)
     for name in list(os.environ):
-        if name.startswith(("GIT_", "GITSYNC_", "SSH_", "XDG_")):
+        if name.startswith(("GIT_", "GITSYNC_", "SSH_", "XDG_")) and name != WRITE_GOLDEN:
             patch.delenv(name)
     for name in ("NO_COLOR", "FORCE_COLOR", "PAGER", "LESS", "COLUMNS", "EMAIL"):
         patch.delenv(name, raising=False)
@@ -168,7 +169,8 @@ def run_cli(
     env: Mapping[str, str] | None = None,
 ) -> Ran:
     """Run a command line in this process with ``host`` as the world outside."""
-    from gitsync.cli.main import Streams, run
+    from gitsync.cli.main import run
+    from gitsync.cli.output import Streams
 
     out, err = Terminal(tty=tty), Terminal(tty=tty)
     streams = Streams(Terminal(answers, tty=tty), out, err)
@@ -176,6 +178,12 @@ def run_cli(
         host = replace(host, env={**host.env, **env})
     code = run(list(args), streams, host)
     return Ran(code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture
+def cli(make_host: Callable[[Path], Host]) -> Callable[..., Ran]:
+    """Run a command line in a folder: ``cli(folder, "status", "--json")``."""
+    return lambda cwd, *args, **more: run_cli(make_host(cwd), *args, **more)
 
 
 @dataclass
@@ -229,6 +237,14 @@ class Ledger:
         from gitsync.services.witnessing import WitnessOptions, run_once
 
         return run_once(self.ws("alice"), WitnessOptions())
+
+    def clash(self) -> WitnessReport:
+        """alice's ``c`` lands with a file that james's ``clash`` has too: refused."""
+        self.clock.tick()
+        self.propose("alice", "notes/c.md", "A\n", "c")
+        self.clock.tick()
+        self.propose("james", "notes/c.md", "B\n", "clash")
+        return self.witness()
 
     def pull(self, *names: str) -> None:
         from gitsync.services.pulling import pull

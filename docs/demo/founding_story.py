@@ -84,13 +84,14 @@ class Stage:
         time.sleep(1.02 - time.time() % 1)
 
     def edit(self, who: str, path: str, old: str, new: str) -> None:
-        """Somebody's editor: one text replaced in a file."""
+        """Somebody's editor: one text replaced in a file. Says so."""
         file = self.root / who / path
         text = file.read_text("utf-8")
         if old not in text:
             msg = f"{path} does not hold {old!r}"
             raise StoryError(msg)
         file.write_text(text.replace(old, new, 1), "utf-8")
+        print(f"({who} edits {path}: {new.strip()!r})")
 
     def path_of(self, who: str, title: str) -> str:
         """The file of the artifact with that title."""

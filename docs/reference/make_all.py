@@ -10,7 +10,8 @@ import sys
 import make_commands
 import make_errors
 import make_examples
+import make_json
 
 if __name__ == "__main__":
-    codes = [part.main(sys.argv[1:]) for part in (make_errors, make_commands, make_examples)]
-    sys.exit(max(codes))
+    parts = (make_errors, make_commands, make_json, make_examples)
+    sys.exit(max([part.main(sys.argv[1:]) for part in parts]))

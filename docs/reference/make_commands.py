@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,13 +43,24 @@ def options(command: click.Command, context: click.Context) -> Iterator[tuple[st
                 yield record
 
 
+def prose(text: str) -> str:
+    """A help text as paragraphs of 80 columns; those that begin with ``\\b`` stay as they are."""
+    parts = re.split(r"\n\s*\n", inspect.cleandoc(text).strip())
+    return "\n\n".join(
+        f"```\n{part.lstrip()[1:].strip()}\n```"
+        if part.lstrip().startswith("\b")
+        else textwrap.fill(" ".join(part.split()), 80, break_on_hyphens=False)
+        for part in parts
+    )
+
+
 def section(command: click.Command, path: str, level: int) -> list[str]:
     """The part of the page about one command and those below it."""
     context = click.Context(command, info_name=path)
     usage = " ".join(command.collect_usage_pieces(context))
     lines = ["", f"{'#' * level} {path}", "", "```", f"{path} {usage}".rstrip(), "```"]
     if command.help:
-        lines += ["", inspect.cleandoc(command.help).replace("\b", "").strip()]
+        lines += ["", prose(command.help)]
     rows = list(options(command, context))
     if rows:
         lines += ["", "| option | what it does |", "|---|---|"]

@@ -38,28 +38,33 @@ EXITS = {
     "Waiting": "1",
     "Subsumed": "0",
 }
-# Codes put together at run time: (module, text of the moving part) -> its values.
+# Codes put together at run time: the text of the moving part -> its values.
 PARTS = {
-    ("codec/gitobjects.py", "what"): ("commit", "tag"),
-    ("codec/yamltext_typed.py", "area"): ("policy", "schema"),
-    ("codec/yamltext_typed.py", "self.area"): ("policy", "schema"),
-    ("services/sidechains.py", "self._what"): ("receipts", "locks"),
+    "what": ("commit", "tag"),
+    "area": ("policy", "schema"),
+    "self.area": ("policy", "schema"),
+    "self._what": ("receipts", "locks"),
 }
-# Codes that stand apart from the call that raises them: code -> (module, words, kind).
+# Codes that stand apart from the call that raises them: code -> (words, kind).
 APART = {
-    "key.private-malformed": ("codec/sshkeys.py", "...", "FormatError"),
-    "signature.key": ("codec/sshsig.py", "...", "FormatError"),
-    "ledger.accepted": ("services/deciding.py", "it is ...@...", "Subsumed"),
-    "proposal.withdrawn": ("services/deciding.py", "withdrawn by ...", "Refusal"),
-    "proposal.superseded": ("services/deciding.py", "replaced by ...", "Refusal"),
+    "key.private-malformed": ("...", "FormatError"),
+    "signature.key": ("...", "FormatError"),
+    "queue.received": ("it is in the queue; this run was limited", "Subsumed"),
+    "ledger.accepted": ("it is ...@...", "Subsumed"),
+    "proposal.withdrawn": ("withdrawn by ...", "Refusal"),
+    "proposal.superseded": ("replaced by ...", "Refusal"),
 }
 # Pairs (code, words) that a module keeps in tables, and what is raised with them.
-TABLES = {"codec/frontmatter_scan.py": "FormatError", "storage/durable.py": "EnvironmentFault"}
+TABLES = {
+    "codec/frontmatter_scan.py": "FormatError",
+    "storage/durable.py": "EnvironmentFault",
+    "cli/failures.py": "EnvironmentFault",
+}
 # Texts of the same shape that are no codes: settings of git, files, hosts.
 OTHERS = re.compile(
     r"(gitsync|user|commit|gpg|branch|remote|core|init|push|pull|extensions|index|message|policy"
     r"|schema|witness)\.(anchor|domain|invalid|key|path|pin|remote|space|name|email|signingkey"
-    r"|gpgsign|format|db|sig|yaml|lock|gitsync)|.*-pipelines\.yml|key\.pub"
+    r"|gpgsign|format|db|sig|yaml|lock|gitsync)|.*-pipelines\.yml|.*\.(lock|pub)"
 )
 
 
@@ -70,7 +75,6 @@ class Found:
     code: str
     words: str
     kind: str
-    module: str
 
 
 def template(node: ast.expr | None) -> str:
@@ -86,7 +90,7 @@ def template(node: ast.expr | None) -> str:
     return "..."
 
 
-def codes(node: ast.expr, module: str) -> list[str]:
+def codes(node: ast.expr) -> list[str]:
     """The codes that an expression stands for; none when it is no code."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return [node.value] if CODE.fullmatch(node.value) else []
@@ -97,7 +101,7 @@ def codes(node: ast.expr, module: str) -> list[str]:
     if not isinstance(first, ast.FormattedValue) or not re.fullmatch(r"\.[a-z-]+", rest):
         return []
     part = ast.unparse(first.value)
-    return [value + rest for value in PARTS[module, part]]
+    return [value + rest for value in PARTS[part]]
 
 
 def name_of(func: ast.expr) -> str:
@@ -149,12 +153,12 @@ def scan(path: Path, shared: dict[str, str]) -> list[Found]:
         # A Subsumed begins with its number, a few helpers with a place: take the first code.
         for place, argument in enumerate(node.args):
             value = constants.get(argument.id) if isinstance(argument, ast.Name) else None
-            these = codes(value if value is not None else argument, module)
+            these = codes(value if value is not None else argument)
             if these:
                 words = template(node.args[place + 1]) if len(node.args) > place + 1 else "..."
                 if name == "_fail":  # its position comes between the code and the words
                     words = template(node.args[-1])
-                found += [Found(code, words, kind, module) for code in these]
+                found += [Found(code, words, kind) for code in these]
                 break
     return found
 
@@ -169,8 +173,7 @@ def tabled(path: Path) -> list[Found]:
         parts = node.elts if isinstance(node, ast.Tuple) else getattr(node, "args", [])
         if isinstance(node, ast.Tuple | ast.Call) and len(parts) > 1:
             found += [
-                Found(code, template(parts[1]), TABLES[module], module)
-                for code in codes(parts[0], module)
+                Found(code, template(parts[1]), TABLES[module]) for code in codes(parts[0])
             ]
     return found
 
@@ -193,7 +196,7 @@ def collect() -> list[Found]:
     shared: dict[str, str] = {"error": "FormatError", "fail": "FormatError"}
     paths = sorted(SOURCE.rglob("*.py"))
     found = {one for path in paths for one in (*scan(path, shared), *tabled(path))}
-    found |= {Found(code, words, kind, module) for code, (module, words, kind) in APART.items()}
+    found |= {Found(code, words, kind) for code, (words, kind) in APART.items()}
     left = unlisted({one.code for one in found})
     if left:
         sys.exit(f"make_errors.py does not know these: {', '.join(left)}")
@@ -221,12 +224,10 @@ def page() -> str:
         here = [one for one in found if one.code == code]
         if code.partition(".")[0] != area:
             area = code.partition(".")[0]
-            lines += ["", f"## {area}", "", "| code | exit | what is said | raised in |",
-                      "|---|---|---|---|"]
+            lines += ["", f"## {area}", "", "| code | exit | what is said |", "|---|---|---|"]
         said = "<br>".join(dict.fromkeys(escape(one.words) for one in here if one.words != "..."))
         exits = ", ".join(sorted({EXITS[one.kind] for one in here}))
-        modules = ", ".join(sorted({f"`{one.module}`" for one in here}))
-        lines.append(f"| `{code}` | {exits} | {said or '(says what was wrong)'} | {modules} |")
+        lines.append(f"| `{code}` | {exits} | {said or '(says what was wrong)'} |")
     return "\n".join(lines) + "\n"
 
 

@@ -15,6 +15,13 @@ import time
 from tests.bench import replay, startup, verify, witness
 
 
+def _load(when: str) -> None:
+    """Say what else the machine is doing: a ratio suffers when that comes and goes."""
+    if hasattr(os, "getloadavg"):
+        now, _, _ = os.getloadavg()
+        print(f"load {when}: {now:.1f}")
+
+
 def main() -> int:
     """Run everything and sum up."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
@@ -26,11 +33,13 @@ def main() -> int:
     git = subprocess.run(["git", "--version"], capture_output=True, text=True, check=True).stdout
     print(f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()},"
           f" Python {platform.python_version()}, {git.strip()}")  # fmt: skip
+    _load("before")
     figures = startup.run(count=5 if asked.quick else 15)
     figures += witness.run(witness.QUICK if asked.quick else witness.Sizes())
     figures += verify.run(verify.QUICK if asked.quick else verify.Sizes())
     if asked.source:
         figures += replay.run(asked.source, since=asked.since, limit=200 if asked.quick else None)
+    _load("after")
     missed = [one for one in figures if one.ok is False]
     print(f"\n{time.monotonic() - begin:.0f} s; {len(missed)} of"
           f" {sum(one.ok is not None for one in figures)} bounds missed")  # fmt: skip

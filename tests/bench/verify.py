@@ -47,7 +47,7 @@ class Sizes:
     artifacts: int = 20_000
     snapshots: int = 2_000
     sample: int = 60
-    rounds: int = 3
+    rounds: int = 5
     quick_rounds: int = 9
     memory: tuple[int, int] = (1_000, 10_000)
     memory_artifacts: int = 20_000

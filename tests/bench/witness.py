@@ -38,7 +38,7 @@ class Sizes:
     artifacts: int = 20_000
     proposals: int = 1_000
     sample: int = 60
-    rounds: int = 3
+    rounds: int = 5
     large: int = 100_000
     small: int = 1_000
     age: int = 1_000

@@ -53,5 +53,8 @@ def _work(verb: str, folder: str, key: str) -> dict[str, float]:
 
 
 if __name__ == "__main__":
+    import gc
+
+    gc.set_threshold(50_000, 20, 50)  # as the command itself does
     found = _work(*sys.argv[1:4])
     print(json.dumps(found | {"memory": _memory()}))

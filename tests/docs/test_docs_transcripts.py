@@ -6,9 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from transcript import Bindings, Shell, TranscriptError, play, steps
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,7 +11,8 @@ blocks of a page run one after the other in one empty home folder.
   for what was printed there; from then on the same text means the same thing, in commands too.
 - ``# exit 1`` at the end of a command says that it ends with that code; without it, with 0.
 - An HTML comment that begins with the line ``<!-- run`` holds commands for what the reader has
-  done before, or what others do meanwhile. They must end with 0; their output is not looked at.
+  done before, or what others do meanwhile. They must end with 0; their output is not looked at,
+  and the next command runs where the one before them ended.
 """
 
 from __future__ import annotations
@@ -37,8 +38,16 @@ _OID = r"(?<![\w@-])(?=[0-9a-f]*\d)[0-9a-f]{7,40}(?![\w-])"
 _KEY = r"SHA256:[A-Za-z0-9+/]{43}"
 _DATE = r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?(?:Z| UTC| \+0000)?)?"
 _AGE = r"(?:just now|\d+ (?:seconds?|minutes?|s|min) ago)"
-_VARIES = re.compile(f"(?P<id>{_ID})|(?P<key>{_KEY})|(?P<date>{_DATE})|(?P<age>{_AGE})|(?P<oid>{_OID})")
-_PATTERN = {"id": _ID, "oid": r"[0-9a-f]+", "key": _KEY, "date": _DATE, "age": _AGE}
+_FOURS = r"(?:[0-9a-f]{4} ){9}[0-9a-f]{4}"
+_VARIES = re.compile(
+    f"(?P<fours>{_FOURS})|(?P<id>{_ID})|(?P<key>{_KEY})|(?P<date>{_DATE})|(?P<age>{_AGE})"
+    f"|(?P<oid>{_OID})"
+)
+_PATTERN = {
+    "fours": _FOURS, "id": _ID, "oid": r"[0-9a-f]+", "key": _KEY, "date": _DATE, "age": _AGE,
+}  # fmt: skip
+# These may differ each time that they are seen.
+_LOOSE = ("fours", "date", "age")
 
 
 class TranscriptError(AssertionError):
@@ -109,6 +118,12 @@ class Bindings:
                 return actual[: len(text)]
         return None
 
+    def written(self, actual: str) -> str:
+        """A line that was printed, in the page's own ids."""
+        for name, value in self.known.items():
+            actual = actual.replace(value, name)
+        return actual
+
     def line(self, expected: str, actual: str) -> bool:
         """Whether a line is as expected; binds what is new in it."""
         pattern, names = "", []
@@ -118,7 +133,7 @@ class Bindings:
             at = match.end()
             known = self._actual(match[0])
             kind = str(match.lastgroup)
-            if known is not None and kind not in ("date", "age"):
+            if known is not None and kind not in _LOOSE:
                 pattern += re.escape(known)
             else:
                 pattern += f"({_PATTERN[kind]})"
@@ -127,7 +142,7 @@ class Bindings:
         if found is None:
             return False
         for (kind, written), value in zip(names, found.groups(), strict=True):
-            if kind not in ("date", "age"):
+            if kind not in _LOOSE:
                 self.known[written] = value
         return True
 
@@ -196,7 +211,10 @@ def play(page: Path, folder: Path, *, update: bool = False) -> int:
     found = steps(text)
     changes: list[tuple[int, int, str]] = []
     for step in found:
+        here = shell.cwd
         code, lines = shell.run(bound.command(step.command))
+        if step.output is None:
+            shell.cwd = here
         same = step.output is None or bound.lines(step.output, lines)
         if code != step.code or not (same or update):
             want, got = "\n".join(step.output or ()), "\n".join(lines)
@@ -206,10 +224,12 @@ def play(page: Path, folder: Path, *, update: bool = False) -> int:
             )
             raise TranscriptError(msg)
         if not same:
-            changes.append((step.start, step.end, "".join(f"{line}\n" for line in lines)))
+            new = "".join(f"{bound.written(line)}\n" for line in lines)
+            changes.append((step.start, step.end, new))
             for line in lines:  # what is printed now is what the page will say
                 for match in _VARIES.finditer(line):
-                    bound.known.setdefault(match[0], match[0])
+                    if match.lastgroup not in _LOOSE and match[0] not in bound.known.values():
+                        bound.known.setdefault(match[0], match[0])
     for start, end, new in reversed(changes):
         text = text[:start] + new + text[end:]
     if changes:

@@ -1,0 +1,54 @@
+"""``gitsync join``."""
+
+from __future__ import annotations
+
+
+def join(cli, ledger, name, *more):
+    return cli(ledger.root, "join", "hub.git", name, "--name", name, *more)
+
+
+def test_first_use_shows_what_to_compare(ledger, cli):
+    ran = join(cli, ledger, "dora", "--key", str(ledger.key("dora")))
+    assert (ran.code, ran.err) == (0, "")
+    groups = " ".join(ledger.anchor[at : at + 4] for at in range(0, 40, 4))
+    assert "  trust     trusted on first use\n" in ran.out
+    assert f"  ledger    {ledger.anchor}\n" in ran.out
+    assert f"\n  {groups}\n" in ran.out
+    assert "git rev-parse common@1" in ran.out
+    assert "  gitsync roster admit dora  " in ran.out
+
+
+def test_with_an_anchor_there_is_nothing_to_compare(ledger, cli, document):
+    ran = join(cli, ledger, "dora", "--anchor", ledger.anchor, "--key", str(ledger.key("dora")))
+    assert "as the invitation says" in ran.out
+    assert "Compare" not in ran.out
+    wrong = ledger.anchor[::-1]
+    ran = join(cli, ledger, "emma", "--anchor", wrong, "--key", str(ledger.key("emma")), "--json")
+    assert ran.code == 1
+    assert document(ran.err, "error")["code"] == "anchor.other"
+
+
+def test_json_and_an_agent(ledger, cli, document):
+    ran = join(
+        cli, ledger, "james.agent1", "--authority", str(ledger.key("james")), "--json"
+    )  # fmt: skip
+    found = document(ran.out, "join")
+    assert (found["trusted"], found["admitted"], found["requested"]) == ("first-use", False, True)
+    rows = document(ledger.cli("alice", "roster", "requests", "--json").out, "roster-requests")
+    assert [(one["name"], one["vouched-by"]) for one in rows["requests"]] == [
+        ("james.agent1", "james")
+    ]
+
+
+def test_a_name_in_use_and_a_missing_name(ledger, cli):
+    ran = join(cli, ledger, "x", "--name", "carol", "--key", str(ledger.key("dora")))
+    assert (ran.code, "carol is on the roster with another key" in ran.err) == (1, True)
+    ran = cli(ledger.root, "join", "hub.git")
+    assert (ran.code, ran.err) == (2, "error: missing option '--name'\nhint:  gitsync join --help\n")
+
+
+def test_an_address_that_leads_nowhere_leaves_nothing(tmp_path, cli):
+    ran = cli(tmp_path, "join", str(tmp_path / "nowhere.git"), "--name", "dora")
+    assert ran.code == 3
+    assert "cannot be reached" in ran.err
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,100 @@
+"""``gitsync status``: golden texts, and every state that it has to tell apart."""
+
+from __future__ import annotations
+
+import subprocess
+from textwrap import dedent
+
+PLAN = "---\nid: plan-abcdfg\ntype: plan\ntitle: T\nstatus: draft\nowner: james\n---\n\nBody\n"
+
+
+def test_before_there_is_anything(tmp_path, cli, document):
+    ran = cli(tmp_path, "status")
+    assert ran.code == 0
+    assert ran.out == dedent(f"""\
+        {tmp_path} is in no git repository
+
+        Next:
+          gitsync init --name YOU          found a ledger here
+          gitsync join URL DIR --name YOU  or join one that exists
+        """)
+    found = document(cli(tmp_path, "status", "--json").out, "status")
+    assert (found["repository"], found["domain"], found["next"]) == (False, None, [])
+
+
+def test_in_a_repository_that_is_not_set_up(tmp_path, cli):
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    ran = cli(tmp_path, "status")
+    assert ran.code == 0
+    assert ran.out.startswith("this repository is not set up for gitsync\n\nNext:\n")
+
+
+def test_nothing_open(ledger, document):
+    ledger.clock.tick(7200)
+    ran = ledger.cli("james", "status")
+    assert ran.code == 0
+    assert ran.out == dedent("""\
+        you       james, home origin
+        position  common@1, verified 2 hours ago
+
+        Nothing is open: your files are what common holds.
+        """)
+    found = document(ledger.cli("james", "status", "--json").out, "status")
+    assert found["position"] == "common@1"
+    assert found["verified-at"] == "2026-01-01T00:00:00Z"
+    assert found["ledger"] == ledger.anchor
+
+
+def test_everything_at_once(ledger, document, golden):
+    """The golden: changes, unproposed commits, answers, news, a request, three steps."""
+    ledger.propose("james", "plans/plan-abcdfg-t.md", PLAN, "first")
+    ledger.clash()
+    ledger.cli("james", "proposals", "--fetch")
+    ledger.write("james", "notes/new.md", "hello\n")
+    ledger.cli("james", "snapshot", "-m", "notes")
+    ledger.write("james", "notes/new.md", "hello again\n")
+    ledger.write("james", "other.md", "x\n")
+    ran = ledger.cli("james", "status")
+    assert ran.code == 0
+    golden("status", ran.out)
+    found = document(ledger.cli("james", "status", "--json").out, "status")
+    assert found["next"] == ["gitsync receipt clash", "gitsync pull", "gitsync propose"]
+    assert (found["offered"], found["unproposed"], found["ahead"]) == ("common@3", 1, 3)
+
+
+def test_what_was_sent_is_pending_and_offline_it_is_queued(ledger):
+    ledger.propose("james", "a.md", "a\n", "sent")
+    ledger.hub.rename(ledger.root / "away.git")
+    ledger.propose("james", "b.md", "b\n", "kept")
+    out = ledger.cli("james", "status").out
+    assert "  kept  queued   Change b.md\n" in out
+    assert "  sent  pending  Change a.md\n" in out
+    assert "  gitsync push  send what is queued\n" in out
+
+
+def test_another_clone_of_this_user_may_be_ahead(ledger):
+    """Two clones share the user's state folder; one's position is not the other's."""
+    ledger.propose("alice", "a.md", "a\n", "a")
+    ledger.witness()
+    ran = ledger.cli("james", "status")
+    assert ran.code == 0
+    assert "position  common@1" in ran.out
+
+
+def test_requests_are_for_those_who_can_admit(ledger, cli):
+    key = ledger.key("dora")
+    cli(ledger.root, "join", "hub.git", "--name", "dora", "dora", "--key", str(key))
+    ledger.cli("alice", "roster", "requests")
+    out = ledger.cli("alice", "status").out
+    assert "Asking to join: dora\n" in out
+    assert "  gitsync roster admit dora  after comparing the fingerprint\n" in out
+
+
+def test_a_pin_is_shown_and_pulling_is_not_advised(ledger):
+    ledger.propose("james", "a.md", "a\n", "a")
+    ledger.witness()
+    ledger.cli("carol", "pin", "common@1")
+    ledger.pull("carol")
+    out = ledger.cli("carol", "status").out
+    assert "pinned    common@1: files stay there until gitsync pin --off\n" in out
+    assert "gitsync pull" not in out

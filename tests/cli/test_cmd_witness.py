@@ -1,0 +1,61 @@
+"""``gitsync witness run``."""
+
+from __future__ import annotations
+
+from gitsync.domain.errors import VerificationError
+
+
+def test_one_line_a_receipt_and_a_summary(ledger):
+    ledger.clock.tick()
+    ledger.propose("alice", "notes/c.md", "A\n", "c")
+    ledger.clock.tick()
+    ledger.propose("james", "notes/c.md", "B\n", "clash")
+    ran = ledger.cli("alice", "witness", "run")
+    assert (ran.code, ran.err) == (0, "")
+    lines = ran.out.splitlines()
+    assert lines[0] == "accepted common@2  alice/c"
+    assert lines[1].startswith("refused  james/clash  ")
+    assert lines[2] == "common@1 -> common@2: 1 accepted, 1 refused"
+    assert ledger.cli("alice", "witness", "run", "--once").out == "common@2: nothing to decide\n"
+
+
+def test_dry_run_and_json(ledger, document):
+    ledger.propose("james", "a.md", "a\n", "a")
+    args = ("witness", "run", "--json")
+    dry = document(ledger.cli("alice", *args, "--dry-run").out, "witness-run")
+    assert dry["dry-run"] is True
+    assert ledger.cli("james", "pull").out.startswith("common@1: nothing new")
+    real = document(ledger.cli("alice", *args).out, "witness-run")
+    assert (real["after"], [one["outcome"] for one in real["receipts"]]) == ("common@2", ["accepted"])
+
+
+def test_someone_who_is_no_witness(ledger, document):
+    ran = ledger.cli("james", "witness", "run", "--json")
+    assert ran.code == 1
+    assert document(ran.err, "error")["code"] == "witness.not-you"
+
+
+def test_a_home_that_does_not_verify(ledger, monkeypatch):
+    def fail(*_args, **_more):
+        raise VerificationError("replay.tree", "common@1: its files are not what they should be")
+
+    monkeypatch.setattr("gitsync.services.witnessing.run_once", fail)
+    ran = ledger.cli("alice", "witness", "run")
+    assert (ran.code, ran.err) == (1, "error: common@1: its files are not what they should be\n")
+
+
+def test_watch_reports_what_is_new_and_stops_quietly(ledger, monkeypatch):
+    from gitsync.services import witnessing
+
+    def watch(ws, options, opened):
+        for _ in range(2):
+            yield witnessing.run_once(opened(), options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(witnessing, "watch", watch)
+    ledger.propose("james", "a.md", "a\n", "a")
+    ran = ledger.cli("alice", "witness", "run", "--watch")
+    assert ran.code == 130
+    assert ran.out == "accepted common@2  james/a\ncommon@1 -> common@2: 1 accepted\n"
+    assert ran.err == "watching origin; Ctrl-C stops\n"
+    assert ledger.cli("alice", "witness", "run", "--watch", "--once").code == 2
