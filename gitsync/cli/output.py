@@ -95,8 +95,11 @@ class Output:
             else:
                 self.wrapped(value, " " * wide, text.pad(label, wide))
 
-    def table(self, heads: Sequence[str], rows: Sequence[Sequence[Piece]]) -> None:
-        """Columns in the width of the terminal; the last one gives way when they do not fit."""
+    def table(
+        self, heads: Sequence[str], rows: Sequence[Sequence[Piece]], *, whole: bool = False
+    ) -> None:
+        """Columns in the width of the terminal; the last one is cut when they do not fit, or goes
+        on in the next line if ``whole``."""
         last = len(heads) - 1
         cells = [
             [*(text.cut(_plain(piece), MAX_COLUMN) for piece in row[:last]), _plain(row[last])]
@@ -109,10 +112,13 @@ class Output:
         for row, plain in zip(rows, cells, strict=True):
             pieces: list[Piece] = []
             for at, value in enumerate(plain):
-                shown = text.cut(value, rest) if at == last else text.pad(value, wide[at] + 2)
+                parts = list(text.wrap(value, rest)) if whole and at == last else [value]
+                shown = text.cut(parts[0], rest) if at == last else text.pad(value, wide[at] + 2)
                 given = row[at]
                 pieces.append(Styled(shown, given.style) if isinstance(given, Styled) else shown)
             self.line(*pieces)
+            for part in parts[1:]:
+                self.line(" " * (sum(wide) + 2 * last) + part)
 
     def steps(self, title: str, commands: Sequence[tuple[str, str]]) -> None:
         """At most three next steps: (command, what for)."""

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from gitsync.storage.signing import Signer
 
 
-MAX_DELETIONS = 400
+MAX_DELETIONS = 1000
 MAX_WHY = 1000
 MAX_COMMAND = 300
 MAX_COMMANDS = 8

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from gitsync.domain.errors import EnvironmentFault, RefusedError
 from gitsync.services.refview import RefView, fetch_view, local_view, note_held
-from gitsync.storage.refs import WORTH_PACKING
+from gitsync.storage.packedrefs import create_tags
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,16 +74,13 @@ class LocalHome:
 
     def publish(self, updates: Sequence[RefUpdate]) -> None:
         """See ``Home``."""
-        # Tags can be made again from the chain, so they need not wait for the disk.
-        self._repo.refs.transact(updates, message="gitsync: tag", sync=False)
+        create_tags(self._repo, updates, message="gitsync: tag")
 
     def sweep(self, updates: Sequence[RefUpdate]) -> None:
         """See ``Home``."""
         for update in updates:
             with suppress(RefusedError, EnvironmentFault):
                 self._repo.refs.transact([update], message="gitsync: tidy", sync=False)
-        if len(updates) >= WORTH_PACKING:
-            self._repo.refs.pack(everything=False)
 
 
 class RemoteHome:
@@ -114,13 +111,15 @@ class RemoteHome:
             self._remote.push(part)
             pattern = "refs/tags/" + part[0].ref.removeprefix("refs/tags/").partition("@")[0] + "@*"
             read_back(self, part, dict(self._remote.list(pattern)))
+            self._note(part)
 
     def sweep(self, updates: Sequence[RefUpdate]) -> None:
         """See ``Home``."""
         for start in range(0, len(updates), TAGS_A_PUSH):
+            part = updates[start : start + TAGS_A_PUSH]
             with suppress(RefusedError, EnvironmentFault):
-                self._remote.push(updates[start : start + TAGS_A_PUSH], atomic=False)
-        self._note(updates)
+                self._remote.push(part, atomic=False)
+                self._note(part)
 
     def _note(self, updates: Sequence[RefUpdate]) -> None:
         note_held(self._repo, self._remote.name, {one.ref: one.new for one in updates})

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from gitsync.storage.repository import Repository
     from gitsync.storage.signing import Signer
 
-BATCH = 500
+BATCH = 1000
 ATTEMPTS = 6
 
 

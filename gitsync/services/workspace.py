@@ -16,8 +16,9 @@ from gitsync.domain.names import (
 )
 from gitsync.domain.objects import Commit, Oid, Signature
 from gitsync.storage.durable import write_atomic
+from gitsync.storage.packedrefs import create_tags
 from gitsync.storage.positions import PositionStore, VerifiedPosition, state_home
-from gitsync.storage.refs import WORTH_PACKING, RefUpdate
+from gitsync.storage.refs import RefUpdate
 from gitsync.storage.repository import Repository
 from gitsync.storage.worktree import WorkTree
 
@@ -211,19 +212,17 @@ class Workspace:
         self.repo.state_dir.mkdir(parents=True, exist_ok=True)
         self.positions().save(position)
         here = self.repo.refs.list(space_branch(self.space), f"refs/tags/{self.space}@*")
-        updates = []
         branch = space_branch(self.space)
-        if here.get(branch) != position.commit:
-            updates.append(RefUpdate(branch, position.commit, here.get(branch)))
-        for number, tag in tags.items():
-            ref = position_tag(self.space, number)
-            if number <= position.number and here.get(ref) != tag:
-                updates.append(RefUpdate(ref, tag, here.get(ref)))
-        self.repo.refs.transact(
-            updates, message=f"gitsync: verified {self.space}@{position.number}"
-        )
-        if len(updates) >= WORTH_PACKING:
-            self.repo.refs.pack(everything=self.remote is not None)
+        moved = {branch: position.commit}
+        moved |= {
+            position_tag(self.space, n): tag for n, tag in tags.items() if n <= position.number
+        }
+        updates = [
+            RefUpdate(ref, oid, here.get(ref)) for ref, oid in moved.items() if here.get(ref) != oid
+        ]
+        message = f"gitsync: verified {self.space}@{position.number}"
+        create_tags(self.repo, [one for one in updates if one.old is None], message=message)
+        self.repo.refs.transact([one for one in updates if one.old is not None], message=message)
         self.write_roster(state)
 
     def write_roster(self, state: State) -> None:

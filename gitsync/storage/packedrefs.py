@@ -16,14 +16,38 @@ from gitsync.storage.durable import fsync_dir
 from gitsync.storage.refs import RefsMovedError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from gitsync.domain.objects import Oid
+    from gitsync.storage.refs import RefUpdate
+    from gitsync.storage.repository import Repository
 
 ATTEMPTS = 20
+# Below this many, files of their own are as quick and disturb nobody.
+WORTH_PACKING = 50
 
 _HEADER = b"# pack-refs with: peeled fully-peeled sorted \n"
+
+
+def create_tags(repo: Repository, updates: Sequence[RefUpdate], *, message: str) -> None:
+    """Create refs, most of them tags, that do not exist yet: many in the packed file, few as git
+    does. They can be made again from the chain, and so are not waited for.
+
+    Raises what :func:`create_packed` or ``Refs.transact`` raises.
+    """
+    if len(updates) < WORTH_PACKING:
+        repo.refs.transact(updates, message=message, sync=False)
+        return
+    refs: dict[str, tuple[Oid, Oid | None]] = {}
+    for update in updates:
+        if update.new is not None:
+            kind, _ = repo.store.read(update.new)
+            refs[update.ref] = (
+                update.new,
+                repo.facts.tag(update.new).target if kind == "tag" else None,
+            )
+    create_packed(repo.common_dir, refs)
 
 
 def create_packed(common_dir: Path, refs: Mapping[str, tuple[Oid, Oid | None]]) -> None:

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ZERO = "0" * 40
-# From this many new refs on, one file for all of them pays for itself at the next listing.
-WORTH_PACKING = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +104,6 @@ class Refs:
             raise self._explain(result.err)
         if sync:
             self._sync_folders(update.ref for update in updates if update.new is not None)
-
-    def pack(self, *, everything: bool) -> None:
-        """Gather refs in one file, as ``git gc`` would: tags only, or ``everything``.
-
-        Git prunes the loose files without syncing the folder in between, so what acknowledges
-        (a home's ``common``) is left alone unless it can be fetched again.
-        """
-        scope = ["--all"] if everything else []
-        gitcli.run(["-c", "core.fsync=all", "pack-refs", *scope], cwd=self._dir)
 
     def _explain(self, said: str) -> RefusedError | EnvironmentFault:
         last = next(

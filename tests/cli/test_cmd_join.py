@@ -14,7 +14,7 @@ def test_first_use_shows_what_to_compare(ledger, cli):
     assert "  trust     trusted on first use\n" in ran.out
     assert f"  ledger    {ledger.anchor}\n" in ran.out
     assert f"\n  {groups}\n" in ran.out
-    assert "git rev-parse common@1" in ran.out
+    assert "Compare the ledger's id with the founder's" in ran.out
     assert "  gitsync roster admit dora  " in ran.out
 
 

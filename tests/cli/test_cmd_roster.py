@@ -17,7 +17,7 @@ def test_list(ledger, document):
     lines = ledger.cli("james", "roster", "list").out.splitlines()
     assert lines[0].split() == ["NAME", "KEY", "ROLES"]
     assert lines[1].startswith("alice  SHA256:")
-    assert lines[1].endswith("approver, root, witness")
+    assert [lines[1].split()[2:], lines[2].split()] == [["approver,", "root,"], ["witness"]]
     assert all(len(line) <= 80 for line in lines)
     found = document(ledger.cli("james", "roster", "list", "--json").out, "roster")
     assert [one["name"] for one in found["members"]] == ["alice", "james", "carol"]
@@ -41,7 +41,7 @@ def test_admit_shows_the_fingerprint_and_asks(asked):
     assert "proposed alice/admit-dora" in yes.out
     assert asked.witness().after == 2
     asked.pull("dora")
-    assert "dora  SHA256:" in asked.cli("dora", "roster", "list").out
+    assert "dora   SHA256:" in asked.cli("dora", "roster", "list").out
     again = asked.cli("alice", "roster", "admit", "dora", "--yes")
     assert (again.code, "does not ask to join" in again.err) == (2, True)
 

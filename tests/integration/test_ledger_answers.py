@@ -255,16 +255,27 @@ def test_a_proposer_who_keeps_moving_a_ref_does_not_hold_up_the_others(ledger, h
     invariants.all_of_them(ledger.hub, ledger.witness)
 
 
-def test_more_refs_to_clear_than_a_command_line_holds(ledger, hand):
+def test_clearing_many_refs_never_asks_for_a_longer_command_line_than_there_is(ledger, hand):
     """Anybody may push thousands of approvals for one proposal; all of them have to go."""
+    from gitsync.services import home as homes
+    from gitsync.services.deciding import MAX_DELETIONS
+
     mine = hand.change("james", {"a.md": b"a\n"})
     hand.propose("james/x", mine)
     approval = hand.approve("mallory", mine)
-    lines = "".join(f"create refs/heads/approvals/m/{n}{'x' * 90} {approval}\n" for n in range(9000))
+    lines = "".join(f"create refs/heads/approvals/m/{n} {approval}\n" for n in range(900))
     git(ledger.hub, "update-ref", "--stdin", stdin=lines.encode())
-    git(ledger.hub, "pack-refs", "--all")
-    report = ledger.witness()
+    real, sizes = homes.RemoteHome.emit, []
+
+    def emit(self, updates):
+        sizes.append(len(updates))
+        real(self, updates)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(homes.RemoteHome, "emit", emit)
+        report = ledger.witness()
     assert report.after == 2
+    assert max(sizes) <= MAX_DELETIONS + 3
     assert not [ref for ref in hand.refs() if "approvals" in ref]
 
 

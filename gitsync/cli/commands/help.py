@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,16 +23,23 @@ class Options:
 
 def run(app: App, options: Options) -> None:
     """Print the help of one command, or the list of them."""
-    context = click.Context(program, info_name="gitsync", obj=app)
+    context = _context(program, None, "gitsync", app)
     found: click.Command = program
     for word in options.words:
         known = found.list_commands(context) if isinstance(found, click.Group) else []
         inner = found.get_command(context, word) if isinstance(found, click.Group) else None
         if inner is None:
             raise unknown_command(word, known, context.command_path)
-        context = click.Context(inner, parent=context, info_name=word, obj=app)
+        context = _context(inner, context, word, app)
         found = inner
     app.out.help(found.get_help(context))
+
+
+def _context(
+    found: click.Command, parent: click.Context | None, name: str, app: App
+) -> click.Context:
+    settings: dict[str, Any] = dict(found.context_settings)
+    return click.Context(found, parent=parent, info_name=name, obj=app, **settings)
 
 
 command = define(

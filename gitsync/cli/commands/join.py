@@ -59,11 +59,7 @@ def _words(app: App, found: Joined) -> None:
     out.fields([("  ledger", found.anchor), ("  trust", trust), ("  your key", found.fingerprint)])
     if not found.anchor_given:
         out.line()
-        out.wrapped(
-            "Compare the ledger's id with the founder's, by voice or on paper. Both sides see it"
-            " with: git rev-parse 'common@1^{commit}'"
-        )
-        out.line("It reads, in groups of four:")
+        out.line("Compare the ledger's id with the founder's, who sees it with gitsync verify:")
         groups = [found.anchor[at : at + 4] for at in range(0, 40, 4)]
         out.line("  ", " ".join(groups))
     steps = []

@@ -63,6 +63,7 @@ def _list(app: App, _options: Options) -> int:
     app.out.table(
         ("NAME", "KEY", "ROLES"),
         [(name, key.fingerprint, ", ".join(roles) or "-") for name, _, roles, key in rows],
+        whole=True,
     )
     return 0
 
