@@ -141,7 +141,11 @@ def _encode_commit(commit: Commit, signature: bytes | None) -> bytes:
 def parse_tree(data: bytes) -> Tree:
     """Decode a tree. Raises FormatError ``tree.malformed`` for gaps, repeats and wrong order."""
     found = _ENTRY.findall(data)
-    tree: dict[bytes, Entry] = {name: (mode, raw) for mode, name, raw in found}
+    # One object for each mode that occurs: listings are kept by the hundred.
+    same: dict[bytes, bytes] = {}
+    tree: dict[bytes, Entry] = {
+        name: (same.setdefault(mode, mode), raw) for mode, name, raw in found
+    }
     modes = [mode for mode, _, _ in found]
     # The pattern may skip bytes between matches; only equal lengths prove that it did not.
     taken = sum(map(len, tree)) + sum(map(len, modes)) + 22 * len(found)

@@ -65,7 +65,7 @@ class Witness:
     signer: Signer
     make_verifier: Callable[[], Verifier]
     now: Callable[[], int]
-    on_position: Callable[[VerifiedPosition, State], None]
+    on_position: Callable[[VerifiedPosition, State, dict[int, Oid]], None]
     size: int = BATCH
     limit: int | None = None
     progress: Progress = field(default=lambda _done, _total: None)
@@ -168,7 +168,9 @@ class Witness:
             state.ledger, state.space, state.number, state.commit,
             view.tags.get(state.number), view.receipts, view.locks, self.now(),
         )  # fmt: skip
-        self.on_position(position, state)
+        # Only what this run has looked at: tags of earlier numbers may have been exchanged since.
+        checked = verifier.stored.number if verifier.stored is not None else 0
+        self.on_position(position, state, {n: tag for n, tag in view.tags.items() if n > checked})
         return replace(report, position=position)
 
     def _notary(self, state: State) -> Notary:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitsync.domain.names import space_branch
 from gitsync.services.home import Home, LocalHome, RemoteHome
-from gitsync.services.refview import known_tags
 from gitsync.services.witness import BATCH, Witness, WitnessReport
 from gitsync.storage.durable import FileLock
 from gitsync.storage.watching import FolderWatch
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from gitsync.domain.ledger.state import State
+    from gitsync.domain.objects import Oid
     from gitsync.services.workspace import Workspace
     from gitsync.storage.positions import VerifiedPosition
 
@@ -67,7 +68,7 @@ def run_once(ws: Workspace, options: WitnessOptions) -> WitnessReport:
             signer=ws.signer(options.key),
             make_verifier=ws.verifier,
             now=host.seconds,
-            on_position=lambda position, state: _accept(ws, home, position, state),
+            on_position=partial(_accept, ws),
             size=options.batch,
             limit=options.limit,
             progress=lambda done, total: host.progress("deciding proposals", done, total),
@@ -76,17 +77,10 @@ def run_once(ws: Workspace, options: WitnessOptions) -> WitnessReport:
         return witness.run()
 
 
-def _accept(ws: Workspace, home: Home, position: VerifiedPosition, state: State) -> None:
+def _accept(ws: Workspace, position: VerifiedPosition, state: State, tags: dict[int, Oid]) -> None:
     """Take the witness's own work as verified here, and let a checked-out ``common`` follow."""
     before = ws.repo.refs.get(space_branch(ws.space))
-    verified = ws.position()
-    known = known_tags(ws.repo, home.source, ws.space)
-    # Only what this run has looked at: tags of earlier numbers may have been exchanged meanwhile.
-    ws.accept(
-        position,
-        state,
-        {n: tag for n, tag in known.items() if verified is None or n > verified.number},
-    )
+    ws.accept(position, state, tags)
     if (
         ws.repo.head() == space_branch(ws.space)
         and before is not None

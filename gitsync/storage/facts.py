@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from gitsync.storage.objects import ObjectStore
 
 # About 100 bytes a unit; a cache holds at most twice this.
-_TREE_ENTRIES: Final = 400_000
+_TREE_ENTRIES: Final = 250_000
 _COMMITS: Final = 2_000
 _HEADS: Final = 2_000
 _MAX_CONFIG_BYTES: Final = 1 << 20
@@ -214,4 +214,4 @@ class StoreFacts:
 
 
 def _weight(one: Listing) -> int:
-    return 8 + len(one.tree) * (1 if one.spliced else 2)
+    return 8 + len(one.tree) * (1 if one.spliced else 3)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from gitsync.codec.pack import PackBuilder
 
+_WINDOW = 4 << 20
+_MAPPED = 32 << 20
 _KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 
 
@@ -130,6 +132,9 @@ class GitObjects:
         pygit2.settings.enable_strict_hash_verification(False)  # noqa: FBT003
         # Its cache of objects grows with history; what is read again is remembered parsed.
         pygit2.settings.enable_caching(False)  # noqa: FBT003
+        # How much of the packs may be mapped at once: what is mapped counts as memory.
+        pygit2.settings.mwindow_size = _WINDOW
+        pygit2.settings.mwindow_mapped_limit = _MAPPED
         self._repo = repo
         self._odb = repo.odb
         self._dir = objects_dir
