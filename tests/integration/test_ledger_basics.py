@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import pytest
-
 import invariants
-from gitsync.services.witnessing import WitnessOptions, run_once
+import pytest
 from ledgerkit import Hand, check, git, plan, step
+
+from gitsync.services.witnessing import WitnessOptions, run_once
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,7 @@ def test_plain_git_alone_proposes_and_reads_its_receipt(ledger, hand, tmp_path):
     (folder / "plans").mkdir()
     (folder / "plans" / "a.md").write_bytes(plan())
     git(folder, "add", "-A")
-    date = {name: f"{hand.now} +0000" for name in ("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE")}
+    date = dict.fromkeys(("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), f"{hand.now} +0000")
     git(folder, "commit", "-q", "-S", "-m", "Offer a plan", **date)
     git(folder, "push", "-q", "origin", "HEAD:refs/heads/proposals/james/x")
     proposal = git(folder, "rev-parse", "HEAD")
@@ -244,9 +244,8 @@ def test_steps_and_all_at_once_come_to_the_same(ledger, hand):
 
 
 def test_a_home_in_the_witness_s_own_repository(tmp_path, clock):
-    from conftest import Ledger, new_host, write_key
-
     from gitsync.services.founding import InitOptions, init
+    from tests.conftest import Ledger, new_host, write_key
 
     root = tmp_path / "solo"
     (root / "alice").mkdir(parents=True)
