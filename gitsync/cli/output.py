@@ -212,8 +212,7 @@ def json_text(document: Mapping[str, Any], indent: int | None) -> str:
     """JSON in ASCII without any control character."""
     import json
 
-    found = json.dumps(document, indent=indent, ensure_ascii=True, default=_json_value)
-    return found.replace("\x7f", "\\u007f")
+    return json.dumps(document, indent=indent, ensure_ascii=True, default=_json_value)
 
 
 def _json_value(value: object) -> object:

@@ -111,7 +111,8 @@ def commit_at(ws: Workspace, at: str) -> Oid:
         )
     if position[1] > verified.number:
         raise UsageError(
-            "position.unknown", f"{at} is not verified here; the newest is @{verified.number}",
+            "position.unknown",
+            f"{at} is not verified here; the newest is {ws.space}@{verified.number}",
             hint="gitsync pull",
         )  # fmt: skip
     index = ws.index()

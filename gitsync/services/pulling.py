@@ -13,13 +13,15 @@ from gitsync.domain.names import APPROVALS, PROPOSALS, REQUESTS
 from gitsync.domain.objects import Commit, Oid
 from gitsync.domain.records import CommitRecord
 from gitsync.services.artifacts import commit_at
+from gitsync.services.refview import local_view
 from gitsync.services.sources import fresh_view, known_view
+from gitsync.services.states import load_state
 from gitsync.storage.refs import RefUpdate
 
 if TYPE_CHECKING:
     from gitsync.domain.ledger.state import State
     from gitsync.services.refview import RefView
-    from gitsync.services.verifying import Verified
+    from gitsync.services.verifying import Verified, Verifier
     from gitsync.services.workspace import Workspace
     from gitsync.storage.index import PositionIndex
 
@@ -59,11 +61,31 @@ def verify_view(
         position = verified.position
         if position is not None:
             tags = {n: view.tags[n] for n in view.tags if verified.start <= n <= position.number}
-            ws.accept(position, verified.state, tags)
+            ws.accept(position, verified.state, tags | _lost_tags(ws, verifier, view, verified))
             verifier.index.save(position.anchor, position.number, position.commit)
     finally:
         verifier.index.close()
     return verified
+
+
+def _lost_tags(
+    ws: Workspace, verifier: Verifier, view: RefView, verified: Verified
+) -> dict[int, Oid]:
+    """Earlier tags that this clone lacks: a run that stored a position died before it had them."""
+    here = local_view(ws.repo, ws.space).tags
+    lost = sorted(number for number in view.tags.keys() - here.keys() if number < verified.start)
+    if not lost:
+        return {}
+    from gitsync.services.replay import check_tag
+
+    found: dict[int, Oid] = {}
+    for number in lost:
+        ledger, positions = verified.state.ledger, verifier.index
+        state = load_state(ws.facts, ledger, ws.space, positions.snapshot(number))
+        before = load_state(ws.facts, ledger, ws.space, positions.snapshot(max(1, number - 1)))
+        check_tag(ws.facts, before, state, view.tags[number])
+        found[number] = view.tags[number]
+    return found
 
 
 def pull(ws: Workspace, to: str | None = None) -> Pulled:

@@ -154,14 +154,3 @@ def note_held(repo: Repository, source: str, held: Mapping[str, Oid | None]) -> 
     ]
     # The next fetch says it again, so this need not wait for the disk.
     repo.refs.transact(updates, message="gitsync: held by the remote", sync=False)
-
-
-def known_tags(repo: Repository, source: str, space: str) -> Mapping[int, Oid]:
-    """The position tags of a remote as last seen, or of this repository itself."""
-    base = f"{MIRROR}{source}/tags/{space}@*"
-    found = {
-        position[1]: oid
-        for ref, oid in repo.refs.list(base).items()
-        if (position := parse_position(ref.rpartition("/")[2])) is not None
-    }
-    return found or local_view(repo, space).tags

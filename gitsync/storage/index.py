@@ -61,7 +61,7 @@ class PositionIndex:
                     self._path.with_name(self._path.name + ending).unlink()
 
     def _damaged(self, why: object) -> EnvironmentFault:
-        if not isinstance(why, sqlite3.OperationalError):
+        if isinstance(why, sqlite3.DatabaseError) and not isinstance(why, sqlite3.OperationalError):
             self._discard()
         return EnvironmentFault(
             "index.damaged",
@@ -120,8 +120,16 @@ class PositionIndex:
                 raise self._damaged(error) from error
             found = Oid(row[0].hex()) if row is not None and number <= self._held else None
         if found is None:
+            self._distrust(number)
             raise self._damaged(f"snapshot {number} is not in it")
         return found
+
+    def _distrust(self, number: int) -> None:
+        """A gap below the saved tip: without its tip, the next run makes the index anew."""
+        tip = self.tip()
+        if self._db is not None and tip is not None and number <= min(tip[1], self._held):
+            with suppress(sqlite3.DatabaseError):
+                self._db.execute("DELETE FROM meta")
 
     def tip(self) -> tuple[str, int, Oid] | None:
         """(anchor, number, commit) that the saved index is valid for, or None."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -48,14 +49,21 @@ class Remote:
     name: str
 
     def fetch(self, refspecs: Sequence[str], *, prune: bool = False) -> None:
-        """Fetch refspecs. Raises EnvironmentFault ``remote.unreachable``."""
+        """Fetch refspecs. Raises EnvironmentFault ``remote.unreachable``.
+
+        Git also follows the refspecs in the configuration, and there meets other fetches in the
+        same clone; it is asked again when it lost a ref's lock to one of them.
+        """
         args = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc"]
         args += ["--prune"] if prune else []
-        result = gitcli.run(
-            [*args, "--end-of-options", self.name, *refspecs], cwd=self.folder, check=False
-        )
-        if result.code != 0:
-            raise self._failure(result, "fetch")
+        wanted = [*args, "--end-of-options", self.name, *refspecs]
+        for pause in (0.05, 0.2, 0.5, None):
+            result = gitcli.run(wanted, cwd=self.folder, check=False)
+            if result.code == 0:
+                return
+            if pause is None or "cannot lock ref" not in result.err:
+                raise self._failure(result, "fetch")
+            time.sleep(pause)
 
     def list(self, *patterns: str) -> dict[str, Oid]:
         """Ref name -> id on the remote. Raises EnvironmentFault ``remote.unreachable``."""

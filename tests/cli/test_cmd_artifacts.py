@@ -76,6 +76,10 @@ def test_an_id_that_is_spelt_with_escapes_is_found(ledger):
     text = '---\nid: "plan-\\x62cdfgh"\ntype: plan\ntitle: T\nstatus: draft\nowner: james\n---\n'
     ledger.write("james", "plans/odd.md", text)
     assert ledger.cli("james", "show", "plan-bcd", "--field", "title").out == "T\n"
+    plain = text.replace("\\x62cdfgh", "bcdfgk")
+    ledger.write("james", "plans/plain.md", plain)
+    ran = ledger.cli("james", "show", "plan-bcd")
+    assert (ran.code, "2 artifacts' ids begin with" in ran.err) == (2, True)
 
 
 def test_list(ledger, plan, document):

@@ -49,12 +49,13 @@ def test_without_a_terminal_it_needs_yes(waiting, document):
     assert (found["author"], found["paths"], found["state"]) == ("james", [PATH], "sent")
 
 
-def test_attributes_and_settings_cannot_hide_the_change(waiting, tmp_path):
+@pytest.mark.parametrize("attribute", ["-diff", "diff=hide", "binary"])
+def test_attributes_and_settings_cannot_hide_the_change(waiting, tmp_path, attribute):
     hide = tmp_path / "hide.sh"
     hide.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
     hide.chmod(0o755)
     folder = waiting.folder("alice")
-    (folder / ".gitattributes").write_text("*.md -diff diff=hide\n")
+    (folder / ".gitattributes").write_text(f"*.md {attribute}\n")
     ws = waiting.ws("alice")
     for name, value in (
         ("diff.hide.command", str(hide)), ("diff.hide.textconv", str(hide)),

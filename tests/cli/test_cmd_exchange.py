@@ -37,7 +37,11 @@ def test_pull(ledger, document):
     )
     assert ledger.cli("james", "pull").out == "common@2: nothing new\nyour branch holds common@2\n"
     found = document(ledger.cli("carol", "pull", "--json").out, "pull")
-    assert (found["before"], found["position"], found["moved"]) == ("common@1", "common@2", "forward")
+    assert (found["before"], found["position"], found["moved"]) == (
+        "common@1",
+        "common@2",
+        "forward",
+    )
 
 
 def test_pull_to_a_position_and_offline(ledger, document):

@@ -13,7 +13,9 @@ def test_help_of_a_command(tmp_path, cli):
     whole = cli(tmp_path, "help")
     assert whole.out == cli(tmp_path, "--help").out == cli(tmp_path).out
     assert cli(tmp_path, "help", "propose").out == cli(tmp_path, "propose", "--help").out
-    assert cli(tmp_path, "help", "roster", "admit").out == cli(tmp_path, "roster", "admit", "-h").out
+    assert (
+        cli(tmp_path, "help", "roster", "admit").out == cli(tmp_path, "roster", "admit", "-h").out
+    )
     assert cli(tmp_path, "roster").out == cli(tmp_path, "help", "roster").out
     ran = cli(tmp_path, "help", "propse")
     assert (ran.code, "did you mean: gitsync propose" in ran.err) == (2, True)
@@ -33,7 +35,9 @@ def test_version_and_help_import_no_command_and_no_git_library():
         "print([m for m in sys.modules if m.startswith(('pygit2', 'rich', 'nacl', 'ruamel',"
         " 'gitsync.services', 'gitsync.storage', 'gitsync.cli.commands.'))])"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     assert done.stdout.endswith("\n['gitsync.services', 'gitsync.services.host']\n")
     script = (
         "import sys; sys.argv = ['gitsync', '--version']\n"
@@ -41,7 +45,9 @@ def test_version_and_help_import_no_command_and_no_git_library():
         "try: entry()\n"
         "except SystemExit: print('click' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     assert done.stdout.endswith("\nFalse\n")
 
 
@@ -49,7 +55,12 @@ def test_completion(tmp_path, cli):
     for shell in ("bash", "zsh", "fish"):
         assert "_GITSYNC_COMPLETE" in cli(tmp_path, "completion", shell).out
     assert cli(tmp_path, "completion", "tcsh").code == 2
-    env = {**os.environ, "_GITSYNC_COMPLETE": "bash_complete", "COMP_WORDS": "gitsync pro", "COMP_CWORD": "1"}
+    env = {
+        **os.environ,
+        "_GITSYNC_COMPLETE": "bash_complete",
+        "COMP_WORDS": "gitsync pro",
+        "COMP_CWORD": "1",
+    }
     done = subprocess.run(
         [sys.executable, "-m", "gitsync"], capture_output=True, text=True, env=env, check=False
     )

@@ -44,7 +44,10 @@ def test_a_name_in_use_and_a_missing_name(ledger, cli):
     ran = join(cli, ledger, "x", "--name", "carol", "--key", str(ledger.key("dora")))
     assert (ran.code, "carol is on the roster with another key" in ran.err) == (1, True)
     ran = cli(ledger.root, "join", "hub.git")
-    assert (ran.code, ran.err) == (2, "error: missing option '--name'\nhint:  gitsync join --help\n")
+    assert (ran.code, ran.err) == (
+        2,
+        "error: missing option '--name'\nhint:  gitsync join --help\n",
+    )
 
 
 def test_an_address_that_leads_nowhere_leaves_nothing(tmp_path, cli):

@@ -48,7 +48,11 @@ def test_only_some_paths_and_an_expectation(ledger, document):
 
 def test_nothing_to_propose_and_what_the_witness_would_refuse(ledger, document):
     ran = ledger.cli("james", "propose")
-    assert (ran.code, "nothing to propose" in ran.err, "hint:  gitsync new" in ran.err) == (1, True, True)
+    assert (ran.code, "nothing to propose" in ran.err, "hint:  gitsync new" in ran.err) == (
+        1,
+        True,
+        True,
+    )
     ledger.write("james", "plans/plan-bcdfgh-t.md", "---\nid: plan-bcdfgh\ntype: plan\n---\n")
     ran = ledger.cli("james", "propose", "--json")
     assert ran.code == 1

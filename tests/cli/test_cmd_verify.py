@@ -51,7 +51,9 @@ def test_ranges(three, document, span, first, replayed, position):
     assert (found["position"], found["remembered"]) == (position, False)
 
 
-@pytest.mark.parametrize("span", ["common@3..common@2", "common", "other@2", "common@0", "common@9"])
+@pytest.mark.parametrize(
+    "span", ["common@3..common@2", "common", "other@2", "common@0", "common@9"]
+)
 def test_ranges_that_are_none(three, document, span):
     ran = three.cli("james", "verify", span, "--json")
     assert ran.code == 2
@@ -123,7 +125,9 @@ def test_evidence_is_confirmed_anywhere(three, cli, tmp_path, document):
     ran = cli(tmp_path, "verify", "--evidence", str(path))
     assert ran.code == 0
     assert ran.out.startswith("proven: common@2 was signed twice")
-    found = document(three.cli("james", "verify", "--evidence", str(path), "--json").out, "verify-evidence")
+    found = document(
+        three.cli("james", "verify", "--evidence", str(path), "--json").out, "verify-evidence"
+    )
     assert found["tags"][0]["signer"].startswith("alice SHA256:")
     same = evidence.fork_file(tmp_path / "none", ours, ours)
     assert cli(tmp_path, "verify", "--evidence", str(same)).code == 1

@@ -19,6 +19,15 @@ def test_one_line_a_receipt_and_a_summary(ledger):
     assert ledger.cli("alice", "witness", "run", "--once").out == "common@2: nothing to decide\n"
 
 
+def test_the_witness_sees_its_own_work_without_fetching(ledger, document):
+    ledger.propose("james", "a.md", "a\n", "a")
+    ledger.cli("alice", "witness", "run")
+    found = document(ledger.cli("alice", "verify", "--json").out, "verify")
+    assert (found["position"], found["pending"]) == ("common@2", [])
+    assert ledger.ws("alice").repo.refs.get("refs/tags/common@2")
+    assert ledger.cli("alice", "proposals").out.startswith("no proposals")
+
+
 def test_dry_run_and_json(ledger, document):
     ledger.propose("james", "a.md", "a\n", "a")
     args = ("witness", "run", "--json")
@@ -26,7 +35,10 @@ def test_dry_run_and_json(ledger, document):
     assert dry["dry-run"] is True
     assert ledger.cli("james", "pull").out.startswith("common@1: nothing new")
     real = document(ledger.cli("alice", *args).out, "witness-run")
-    assert (real["after"], [one["outcome"] for one in real["receipts"]]) == ("common@2", ["accepted"])
+    assert (real["after"], [one["outcome"] for one in real["receipts"]]) == (
+        "common@2",
+        ["accepted"],
+    )
 
 
 def test_someone_who_is_no_witness(ledger, document):

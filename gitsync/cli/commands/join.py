@@ -86,7 +86,7 @@ command = define(
     invitation (--anchor); without it the first answer is trusted, shown and stored. A name with a
     dot is a further clone or an agent of a person: james.desk, james.agent1.""",
     example="gitsync join git@example.org:team/plans.git --name james --anchor COMMIT\n"
-    "gitsync join ../hub.git agent --name james.agent1 --authority ~/.ssh/id_ed25519",
+    "gitsync join ../hub.git --name james.agent1 --authority ~/.ssh/id_ed25519",
     params=(
         argument("url", "URL"),
         argument("folder", "[DIR]", optional=True),

@@ -332,7 +332,9 @@ class _Merger:
                 why = f"one side removed the artifact {identity}, the other moved it"
             else:
                 continue
-            self.conflicts.append(PathConflict(here or there or left[identity], why))
+            # The same path whichever side is which.
+            places = [path for path in (here, there) if path is not None]
+            self.conflicts.append(PathConflict(min(places, default=left[identity]), why))
 
 
 def merge_trees(
