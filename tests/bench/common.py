@@ -205,12 +205,15 @@ def spread(values: Sequence[float], unit: str = "s") -> str:
     return f"{min(values):.3g}..{max(values):.3g} {unit} in {len(values)} rounds"
 
 
+#: The installed command, beside the Python that runs this: PATH may name another one or none.
+COMMAND = str(Path(sys.executable).with_name("gitsync"))
+
+
 def have_command() -> bool:
     """Whether the ``gitsync`` command is there and works."""
-    program = Path(sys.executable).with_name("gitsync")
-    if not program.exists():
+    if not Path(COMMAND).exists():
         return False
-    done = subprocess.run([program, "--version"], capture_output=True, check=False)
+    done = subprocess.run([COMMAND, "--version"], capture_output=True, check=False)
     return done.returncode == 0
 
 

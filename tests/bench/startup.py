@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from fixtures.make_ledger import FOUNDER, Layout, Person, id_of, isolate, text_of
 from gitsync.services import founding
 from tests.bench.common import (
+    COMMAND,
     Figure,
     at_most,
     have_command,
@@ -58,7 +59,7 @@ def measure(root: Path, artifacts: int, count: int) -> list[Figure]:
     folder, env = clone(root, artifacts)
 
     def command(*args: str) -> float:
-        return run_child(["gitsync", *args], env, folder).seconds
+        return run_child([COMMAND, *args], env, folder).seconds
 
     def python(code: str) -> float:
         return run_child([sys.executable, "-c", code], env, folder).seconds

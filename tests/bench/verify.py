@@ -16,6 +16,7 @@ from fixtures.make_ledger import Ledger, add_proposals, add_snapshots, make_ledg
 from gitsync.codec.records import read_snapshot
 from tests.bench import stock
 from tests.bench.common import (
+    COMMAND,
     Figure,
     at_least,
     at_most,
@@ -118,7 +119,7 @@ def one_more(root: Path, sizes: Sizes) -> list[Figure]:
             shutil.rmtree(fresh.root / path)
             shutil.copytree(before.root / path, fresh.root / path)
         if have_command():
-            seconds = run_child(["gitsync", "verify"], fresh.env, fresh.path).seconds
+            seconds = run_child([COMMAND, "verify"], fresh.env, fresh.path).seconds
         else:
             seconds, told = run_worker("verify", fresh)
             if told["replayed"] != 1:
