@@ -68,4 +68,10 @@ class App:
         self.out.streams.stdout.flush()
         streams.stderr.write(f"{question} [y/N] ")
         streams.stderr.flush()
-        return streams.stdin.readline().strip().lower() in ("y", "yes")
+        answer = ""
+        try:
+            answer = streams.stdin.readline()
+        finally:
+            if not answer.endswith("\n"):  # Ctrl-C and Ctrl-D leave the cursor behind the question
+                streams.stderr.write("\n")
+        return answer.strip().lower() in ("y", "yes")

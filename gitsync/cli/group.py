@@ -15,8 +15,41 @@ if TYPE_CHECKING:
 
     from gitsync.cli.app import App
 
+# What people type who know git or another tracker.
+OTHER_WORDS = {
+    "add": "gitsync new TYPE TITLE, or gitsync propose",
+    "clone": "gitsync join URL --name YOU",
+    "commit": "gitsync propose, or gitsync snapshot",
+    "create": "gitsync new TYPE TITLE",
+    "diff": "git diff common",
+    "edit": "your editor; gitsync show ID names the file",
+    "fetch": "gitsync pull",
+    "ls": "gitsync list",
+    "merge": "gitsync witness run, or gitsync pull",
+    "reject": "gitsync withdraw, for a proposal of your own",
+    "revert": "git revert COMMIT, then: gitsync propose",
+    "submit": "gitsync propose",
+    "tag": "gitsync snapshot",
+    "undo": "gitsync withdraw, for a proposal of your own",
+    "update": "gitsync pull",
+    "version": "gitsync --version",
+    "whoami": "gitsync id show",
+}
 COMPLETE_VARIABLE = "_GITSYNC_COMPLETE"
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
+
+
+def _speak_json(context: click.Context, _option: click.Parameter, value: object) -> None:
+    if value:
+        context.obj.json = True
+
+
+def json_option(help: str = "Print one JSON document.") -> click.Option:  # noqa: A002 - click's own word
+    """``--json``."""
+    return click.Option(
+        ["--json"], is_flag=True, expose_value=False, is_eager=True, callback=_speak_json,
+        help=help,
+    )  # fmt: skip
 
 
 def _show_help(context: click.Context, _option: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's own signature
@@ -79,6 +112,14 @@ class Group(_Base, click.Group):
         )
         self.example = example
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """See click; the first sentence of each command, whole."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, one.get_short_help_str(limit=400)) for name, one in found if one]
+            )
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -95,9 +136,11 @@ def unknown_command(given: str, known: Iterable[str], path: str = "gitsync") -> 
 
     near = difflib.get_close_matches(given, list(known), n=2, cutoff=0.55)
     hint = " or ".join(f"{path} {name}" for name in near)
+    if path == "gitsync" and given in OTHER_WORDS:
+        hint = OTHER_WORDS[given]
     return UsageError(
         "usage.command", f"there is no command {given!r}",
-        hint=f"did you mean: {hint}" if near else f"{path} --help",
+        hint=f"did you mean: {hint}" if hint else f"{path} --help",
     )  # fmt: skip
 
 
@@ -131,7 +174,10 @@ def _go_to(context: click.Context, _option: click.Parameter, value: str | None) 
     from dataclasses import replace
 
     app: App = context.obj
-    app.host = replace(app.host, cwd=app.host.cwd / value)
+    folder = app.host.cwd / value
+    if not folder.is_dir():
+        raise UsageError("usage.folder", f"-C: there is no folder {value}")
+    app.host = replace(app.host, cwd=folder)
 
 
 def _show_version(context: click.Context, _option: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's own signature
@@ -147,8 +193,9 @@ program = Program(
     params=[
         click.Option(
             ["-C", "folder"], metavar="DIR", callback=_go_to, expose_value=False, is_eager=True,
-            help="Run as if started in DIR.",
+            type=click.Path(file_okay=False), help="Run as if started in DIR.",
         ),
+        json_option("The same as --json after the command."),
         click.Option(
             ["--version"], is_flag=True, callback=_show_version, expose_value=False, is_eager=True,
             help="Show the version.",

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from gitsync.cli.group import Command
+from gitsync.cli.group import Command, json_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gitsync.cli.app import App
+    from gitsync.cli.completing import Complete
 
 Chosen = TypeVar("Chosen")
 
@@ -40,29 +41,27 @@ def define(
         app: App = click.get_current_context().obj
         return run(app, options(**flags))
 
-    flags = [*params, _json_option()] if json else list(params)
+    flags = [*params, json_option()] if json else list(params)
     return Command(name, callback=call, params=flags, help=help, example=example)
 
 
-def _speak_json(context: click.Context, _option: click.Parameter, value: object) -> None:
-    if value:
-        context.obj.json = True
-
-
-def _json_option() -> click.Option:
-    return click.Option(
-        ["--json"], is_flag=True, expose_value=False, is_eager=True, callback=_speak_json,
-        help="Print one JSON document.",
-    )  # fmt: skip
-
-
 def argument(
-    name: str, metavar: str, *, optional: bool = False, many: bool = False
+    name: str,
+    metavar: str,
+    *,
+    optional: bool = False,
+    many: bool = False,
+    file: bool = False,
+    complete: Complete | None = None,
 ) -> click.Argument:
-    """A positional argument; ``many`` takes any number of them."""
+    """A positional argument; ``many`` takes any number of them.
+
+    The shell completes it with files if ``file``, or with what ``complete`` offers.
+    """
     return click.Argument(
-        [name], metavar=metavar, required=not (optional or many), nargs=-1 if many else 1
-    )
+        [name], metavar=metavar, required=not (optional or many), nargs=-1 if many else 1,
+        type=click.Path() if file else str, shell_complete=complete,
+    )  # fmt: skip
 
 
 def flag(*names: str, help: str) -> click.Option:  # noqa: A002 - click's own word
@@ -70,9 +69,19 @@ def flag(*names: str, help: str) -> click.Option:  # noqa: A002 - click's own wo
     return click.Option(list(names), is_flag=True, help=help)
 
 
-def option(*names: str, metavar: str, help: str, many: bool = False) -> click.Option:  # noqa: A002
-    """An option with a text as its value."""
-    return click.Option(list(names), metavar=metavar, help=help, multiple=many)
+def option(
+    *names: str,
+    metavar: str,
+    help: str,  # noqa: A002 - click's own word
+    many: bool = False,
+    file: bool = False,
+    complete: Complete | None = None,
+) -> click.Option:
+    """An option with a text as its value; ``file`` and ``complete`` as for ``argument``."""
+    return click.Option(
+        list(names), metavar=metavar, help=help, multiple=many,
+        type=click.Path() if file else str, shell_complete=complete,
+    )  # fmt: skip
 
 
 def yes_option() -> click.Option:
@@ -83,8 +92,9 @@ def yes_option() -> click.Option:
 def key_option() -> click.Option:
     """``--key``."""
     return option(
-        "--key", metavar="KEY", help="Sign with this key: a file, or a public key of your agent."
-    )
+        "--key", metavar="KEY", file=True,
+        help="Sign with this key: a file, or a public key of your agent.",
+    )  # fmt: skip
 
 
 def duration_option(name: str, metavar: str, help: str) -> click.Option:  # noqa: A002

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 WIDTH = 80
-MAX_COLUMN = 52  # the fingerprint of a key is 50
+MAX_COLUMN = 56  # the fingerprint of a key is 50, a proposal's name seldom longer than 56
+LEAST = 12  # cells that the last column of a table needs at least
 _CODES = {"red": "31", "green": "32", "yellow": "33", "bold": "1"}
 
 
@@ -98,39 +99,55 @@ class Output:
     def table(
         self, heads: Sequence[str], rows: Sequence[Sequence[Piece]], *, whole: bool = False
     ) -> None:
-        """Columns in the width of the terminal; the last one is cut when they do not fit, or goes
-        on in the next line if ``whole``."""
+        """Columns in the width of the terminal.
+
+        The last one is cut on a terminal, never in a pipe; it goes on in the next line if
+        ``whole``, and stands on a line of its own where the others leave it no room.
+        """
         last = len(heads) - 1
-        cells = [
-            [*(text.cut(_plain(piece), MAX_COLUMN) for piece in row[:last]), _plain(row[last])]
-            for row in rows
-        ]
-        wide = [max(text.width(row[at]) for row in (list(heads), *cells)) for at in range(last)]
-        rest = max(12, self.width - sum(wide) - 2 * last)
+        cells = [[text.cut(_plain(piece), MAX_COLUMN) for piece in row[:last]] for row in rows]
+        wide = [max(text.width(row[at]) for row in (heads, *cells)) for at in range(last)]
+        lead = sum(wide) + 2 * last
+        below = lead + LEAST > self.width and not whole
         if any(heads):
-            self.line("  ".join([*map(text.pad, heads[:last], wide), heads[last]]).rstrip())
+            self.line("  ".join([*map(text.pad, heads, wide), *heads[last:]]).rstrip())
+        lead = 4 if below else lead
         for row, plain in zip(rows, cells, strict=True):
-            pieces: list[Piece] = []
-            for at, value in enumerate(plain):
-                parts = list(text.wrap(value, rest)) if whole and at == last else [value]
-                shown = text.cut(parts[0], rest) if at == last else text.pad(value, wide[at] + 2)
-                given = row[at]
-                pieces.append(Styled(shown, given.style) if isinstance(given, Styled) else shown)
-            self.line(*pieces)
-            for part in parts[1:]:
-                self.line(" " * (sum(wide) + 2 * last) + part)
+            pieces = [
+                _like(given, text.pad(value, size + 2))
+                for given, value, size in zip(row, plain, wide, strict=False)
+            ]
+            if below:
+                self.line(*pieces)
+                pieces = [" " * lead]
+            first, *more = self._last(_plain(row[last]), max(LEAST, self.width - lead), whole=whole)
+            self.line(*pieces, _like(row[last], first))
+            for part in more:
+                self.line(" " * lead + part)
+
+    def _last(self, value: str, cells: int, *, whole: bool) -> list[str]:
+        if whole:
+            return list(text.wrap(value, cells))
+        return [text.cut(value, cells) if self.tty else value]
 
     def steps(self, title: str, commands: Sequence[tuple[str, str]]) -> None:
-        """At most three next steps: (command, what for)."""
+        """At most three next steps: (command, what for); a long command goes on after a ``\\``."""
         self.line()
         self.line(title)
         wide = max(text.width(command) for command, _ in commands) + 2
+        narrow = all(2 + wide + text.width(reason) <= self.width for _, reason in commands)
         for command, reason in commands[:3]:
-            if reason and 2 + wide + text.width(reason) > self.width:
-                self.line(f"  {command}")
-                self.line(f"      {reason}")
-            else:
+            if narrow:
                 self.line(f"  {text.pad(command, wide)}{reason}".rstrip())
+                continue
+            head, option, rest = command.rpartition(" --")
+            if option and 2 + text.width(command) > self.width:
+                self.line(f"  {head} \\")
+                self.line(f"    --{rest}")
+            else:
+                self.line(f"  {command}")
+            if reason:
+                self.line(f"      {reason}")
 
     def json(self, document: Mapping[str, Any]) -> None:
         """A JSON document: indented, escaped to ASCII, so safe on any terminal."""
@@ -217,6 +234,10 @@ def json_text(document: Mapping[str, Any], indent: int | None) -> str:
 
 def _json_value(value: object) -> object:
     return sorted(value, key=str) if isinstance(value, (set, frozenset)) else str(value)
+
+
+def _like(piece: Piece, shown: str) -> Piece:
+    return Styled(shown, piece.style) if isinstance(piece, Styled) else shown
 
 
 def _plain(piece: Piece) -> str:

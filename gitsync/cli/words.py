@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gitsync.services.proposing import Proposed
     from gitsync.services.status import ProposalState
 
+WITHDRAWN = "withdrawn"
 _STYLES = {"refused": "red", "waiting": "yellow", "queued": "yellow"}
 
 
@@ -21,6 +22,12 @@ def outcome(word: str) -> Piece:
     """An outcome, coloured when it needs somebody's attention."""
     style = _STYLES.get(word)
     return Styled(word, style) if style else word
+
+
+def state(one: ProposalState) -> str:
+    """Where a proposal stands; one that was taken back is not called refused."""
+    taken_back = one.receipt is not None and one.receipt.rule == "proposal.withdrawn"
+    return WITHDRAWN if taken_back else one.outcome
 
 
 def paths(found: tuple[str, ...], most: int = 6) -> str:
@@ -40,7 +47,9 @@ def receipt_lines(app: App, receipt: Receipt) -> None:
     out = app.out
     name = receipt.ref.removeprefix("refs/heads/proposals/")
     out.line(f"{name}: ", outcome(receipt.outcome), _landed(receipt))
-    rows: list[tuple[str, Piece]] = [("why", receipt.why)]
+    rows: list[tuple[str, Piece]] = []
+    if receipt.outcome != "accepted":
+        rows.append(("why", receipt.why))
     if receipt.outcome not in ("accepted", "subsumed"):
         rows.append(("rule", receipt.rule))
     rows += [
@@ -117,7 +126,7 @@ def proposed_lines(app: App, found: Proposed, remote: str | None) -> None:
     """A proposal that was made: its name, what it changes, where it is, what it needs."""
     out = app.out
     verb = "updated" if found.updated else "proposed"
-    out.line(f"{verb} {found.name}  {found.commit[:12]}")
+    out.wrapped(f"{verb} {found.name}  {found.commit[:12]}", "  ", "")
     out.wrapped(f"changes {paths(found.paths)}", "    ", "  ")
     if not found.sent:
         out.line(
@@ -139,7 +148,7 @@ def proposal_json(one: ProposalState) -> dict[str, Any]:
         "proposal": str(one.name),
         "commit": one.commit,
         "subject": one.subject,
-        "outcome": one.outcome,
+        "outcome": state(one),
         "mine": one.mine,
         "receipt": receipt_json(one.receipt),
     }

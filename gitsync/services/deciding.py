@@ -6,7 +6,7 @@ one proposal that cannot be read gets a refusal and blocks nobody.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitsync.codec import trailers
@@ -29,6 +29,7 @@ from gitsync.domain.ledger.state import (
 from gitsync.domain.names import ProposalName, parse_proposal_ref, person_of
 from gitsync.domain.objects import Commit, Oid
 from gitsync.domain.records import SUPERSEDED, WITHDRAWN, Receipt
+from gitsync.services.batch import Batch, Landed, Notary
 from gitsync.services.receiptbook import ReceiptBook
 from gitsync.services.replay import build, places_after
 from gitsync.services.takebacks import TakeBacks, TakenBack, person_behind, take_backs
@@ -48,49 +49,6 @@ MAX_COMMAND = 300
 MAX_COMMANDS = 8
 #: Faults of the store and not of what was proposed.
 UNREADABLE = frozenset({"object.missing", "object.damaged"})
-
-
-@dataclass(frozen=True, slots=True)
-class Notary:
-    """Who decides: the signer, the witness's name on the roster, and the wall clock in seconds."""
-
-    signer: Signer
-    name: str
-    now: int
-
-
-@dataclass(frozen=True, slots=True)
-class Landed:
-    """A new snapshot, signed and in the store, on no ref yet."""
-
-    number: int
-    commit: Oid
-    seconds: int
-
-
-@dataclass(slots=True)
-class Batch:
-    """What one emission carries: snapshots in order, receipts, refs to delete with old values.
-
-    ``bound`` are receipts of commits that their signers took back, to be found under any name.
-    """
-
-    state: State
-    landed: list[Landed] = field(default_factory=list)
-    receipts: list[Receipt] = field(default_factory=list)
-    bound: list[Receipt] = field(default_factory=list)
-    delete: dict[str, Oid] = field(default_factory=dict)
-
-    def add(self, other: Batch) -> None:
-        """Take over what another batch has to say; it has landed nothing."""
-        self.receipts[:0] = other.receipts
-        self.bound[:0] = other.bound
-        self.delete |= other.delete
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to write."""
-        return not (self.landed or self.receipts or self.bound or self.delete)
 
 
 def sign_commit(facts: StoreFacts, signer: Signer, commit: Commit) -> Oid:

@@ -17,7 +17,8 @@ from gitsync.domain.ledger.snapshot import machine_identity, witness_name
 from gitsync.domain.names import LOCKS_REF, position_tag, receipts_ref, space_branch
 from gitsync.domain.objects import Oid, Tag
 from gitsync.domain.records import Receipt
-from gitsync.services.deciding import Batch, Notary, Pass, sign_commit
+from gitsync.services.batch import Batch, Notary
+from gitsync.services.deciding import Pass, sign_commit
 from gitsync.services.locksref import next_stamp
 from gitsync.services.receiptbook import ReceiptBook
 from gitsync.services.replay import check_tag

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitsync.codec.records import read_snapshot
@@ -22,6 +21,7 @@ from gitsync.storage.repository import Repository
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from gitsync.domain.objects import Oid
 

@@ -12,8 +12,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitsync.codec.gitobjects import commit_payload, encode_commit, encode_tag, encode_tree
-from gitsync.codec.gitobjects import tag_payload
+from gitsync.codec.gitobjects import (
+    commit_payload,
+    encode_commit,
+    encode_tag,
+    encode_tree,
+    tag_payload,
+)
 from gitsync.codec.records import read_snapshot
 from gitsync.domain.names import ProposalName, receipts_ref
 from gitsync.domain.objects import MODE_FILE, MODE_TREE, Commit, Oid, Signature, Tag

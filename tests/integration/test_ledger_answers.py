@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 import invariants
-from gitsync.codec import receipts as codec
+import pytest
 from ledgerkit import Hand, check, git
+
+from gitsync.codec import receipts as codec
 
 if TYPE_CHECKING:
     from gitsync.domain.objects import Oid
@@ -286,7 +286,7 @@ def test_a_receipt_is_bounded_and_reads_back(ledger, hand):
     hand.reopen()
     edit = {path: b"y%d" % n for n, path in enumerate(hand.files()) if path.startswith("ddd")}
     hand.propose("james/x", hand.change("james", edit))
-    hand.propose("carol/y", hand.change("carol", {path: b"z" for path in edit}))
+    hand.propose("carol/y", hand.change("carol", dict.fromkeys(edit, b"z")))
     ledger.witness()
     for name in ("james/x", "carol/y"):
         assert len(codec.encode(hand.receipt(name))) < codec.MAX_BYTES

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
-
 import invariants
-from gitsync.codec.sshkeys import encode_public
+import pytest
 from ledgerkit import Hand, check, git, plan, policy_edit
 
+from gitsync.codec.sshkeys import encode_public
+
+ROOT = "root:                   # may change policy, schema and roster\n    people: [alice]"
+WITNESS = "witness:                # signs the numbered snapshots\n    people: [alice]"
+NOTES = 'rules:\n  - name: notes\n    paths: ["notes/**"]\n'
+APPROVERS = "  approver:\n    people: [alice, james, carol]\n"
 PEOPLE = "people: [alice]\n    threshold: 1\n"
 
 
@@ -37,12 +41,12 @@ def strict(ledger, hand: Hand, threshold: int = 1, *lines: str) -> None:
     text = hand.read(".gitsync/policy.yaml")
     approver = text[text.index("  approver:") : text.index("# A change that fits")]
     rules(
-        ledger, hand, *lines,
-        role=(approver, "  approver:\n    people: [alice, james, carol]\n"
-                        f"    threshold: {threshold}\n\n"),
-        rule=("rules:\n", "rules:\n  - name: notes\n    paths: [\"notes/**\"]\n"
-                          "    role: approver\n    proposer-counts: false\n"),
-    )  # fmt: skip
+        ledger,
+        hand,
+        *lines,
+        role=(approver, APPROVERS + f"    threshold: {threshold}\n\n"),
+        rule=("rules:\n", f"{NOTES}    role: approver\n    proposer-counts: false\n"),
+    )
     hand.reopen()
 
 
@@ -189,13 +193,14 @@ def test_more_approvals_than_a_commit_has_room_for(ledger, hand):
     names = [f"p{n}" for n in range(80)]
     lines = [_key_line(hand, name, name) for name in names]
     rules(
-        ledger, hand, *lines,
+        ledger,
+        hand,
+        *lines,
         role=(PEOPLE, f"people: [alice, {', '.join(names)}]\n    threshold: 1\n")
         if hand.read(".gitsync/policy.yaml").count(PEOPLE) == 1
         else ("  approver:", f"  many:\n    people: [{', '.join(names)}]\n  approver:"),
-        rule=("rules:\n", "rules:\n  - name: notes\n    paths: [\"notes/**\"]\n    role: many\n"
-                          "    proposer-counts: false\n"),
-    )  # fmt: skip
+        rule=("rules:\n", f"{NOTES}    role: many\n    proposer-counts: false\n"),
+    )
     hand.reopen()
     proposal = hand.propose("james/x", note(hand))
     for name in names:
@@ -257,9 +262,7 @@ def test_a_file_in_place_of_the_rules_folder_is_refused(ledger, hand):
 
 
 def test_a_change_that_authorises_itself_waits_for_the_old_root(ledger, hand):
-    text = policy_edit(hand, root=("root:                   # may change policy, schema and "
-                                   "roster\n    people: [alice]",
-                                   "root:\n    people: [james]"))  # fmt: skip
+    text = policy_edit(hand, root=(ROOT, "root:\n    people: [james]"))
     hand.propose("james/x", hand.change("james", {".gitsync/policy.yaml": text}))
     assert outcome(ledger, hand) == "approval.missing"
 
@@ -329,8 +332,7 @@ def test_rules_that_changed_meanwhile_are_stale_and_not_merged(ledger, hand):
          "people: [alice]\n    threshold: 0\n  witness"),
         ("people: [alice]\n    threshold: 1\n  witness",
          "people: [alice]\n    threshold: 2\n  witness"),
-        ("witness:                # signs the numbered snapshots\n    people: [alice]",
-         "witness:\n    people: [nobody]"),
+        (WITNESS, "witness:\n    people: [nobody]"),
         ("space: common", "space: other"),
         ("merge: 1 ", "merge: 99 "),
         ("rules:\n", "rulez:\n"),
@@ -360,8 +362,7 @@ def test_a_lower_limit_holds_for_what_is_decided_after_it_in_the_same_run(ledger
 
 def test_a_witness_that_is_voted_out_signs_nothing_more(ledger, hand):
     """In the same run: what it would still number is invalid, and the ledger would be stuck."""
-    text = policy_edit(hand, it=("witness:                # signs the numbered snapshots\n"
-                                 "    people: [alice]", "witness:\n    people: [carol]"))  # fmt: skip
+    text = policy_edit(hand, it=(WITNESS, "witness:\n    people: [carol]"))
     hand.propose("james/a", hand.change("james", {"a.md": b"x\n"}, seconds=hand.now - 10))
     hand.propose("alice/out", hand.change("alice", {".gitsync/policy.yaml": text}))
     hand.propose("james/z", hand.change("james", {"b.md": b"x\n"}, seconds=hand.now + 50))
@@ -381,8 +382,7 @@ def test_a_witness_that_is_voted_out_signs_nothing_more(ledger, hand):
 
 
 def test_the_next_witness_mends_the_tag_of_the_snapshot_that_made_it_one(ledger, hand):
-    text = policy_edit(hand, it=("witness:                # signs the numbered snapshots\n"
-                                 "    people: [alice]", "witness:\n    people: [carol]"))  # fmt: skip
+    text = policy_edit(hand, it=(WITNESS, "witness:\n    people: [carol]"))
     hand.propose("james/a", hand.change("james", {"a.md": b"x\n"}, seconds=hand.now - 10))
     hand.propose("alice/out", hand.change("alice", {".gitsync/policy.yaml": text}))
     from gitsync.services.witness import Witness
@@ -427,7 +427,6 @@ def test_a_plan_is_approved_by_those_whom_the_schema_and_policy_name(ledger, han
 
 def test_a_broken_file_from_before_the_ledger_can_be_mended(ledger, hand):
     """What was there when the ledger began was never judged; refusing to touch it helps nobody."""
-    from gitsync.domain.artifact import ArtifactHead
     from gitsync.domain.errors import FormatError
     from gitsync.storage.facts import StoreFacts
 
@@ -437,7 +436,7 @@ def test_a_broken_file_from_before_the_ledger_can_be_mended(ledger, hand):
     broken = hand.blob(b"fine\n")
     real = StoreFacts.head
 
-    def head(self, blob, schema, path=None) -> ArtifactHead | None:
+    def head(self, blob, schema, path=None):
         if blob == broken:
             raise FormatError("frontmatter.malformed", "broken since ever")
         return real(self, blob, schema, path)

@@ -7,17 +7,22 @@ import sqlite3
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import pytest
-
 import invariants
+import pytest
+from ledgerkit import Hand, check, git, step
+
 from gitsync.codec.records import read_snapshot, snapshot_message
-from gitsync.domain.errors import FormatError, GitsyncError, VerificationError
+from gitsync.domain.errors import (
+    EnvironmentFault,
+    FormatError,
+    GitsyncError,
+    VerificationError,
+)
 from gitsync.domain.objects import Oid
 from gitsync.services import evidence
 from gitsync.services.inspecting import VerifyOptions, confirm, verify
 from gitsync.services.sources import fresh_view
 from gitsync.storage.index import PositionIndex
-from ledgerkit import Hand, check, git, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,9 +95,7 @@ def forge(hand: Hand, alter: Callable[[Commit], Commit], who: str = "alice",
 
 
 def _tree(files: dict[str, bytes | None]) -> Callable[[Hand], Callable[[Commit], Commit]]:
-    return lambda hand: lambda commit: replace(
-        commit, tree=hand.tree(files, Oid(hand.snapshot(3)))
-    )
+    return lambda hand: lambda commit: replace(commit, tree=hand.tree(files, Oid(hand.snapshot(3))))
 
 
 def _record(**changes: object) -> Callable[[Hand], Callable[[Commit], Commit]]:
@@ -109,7 +112,9 @@ def _plain(**changes: object) -> Callable[[Hand], Callable[[Commit], Commit]]:
 
 
 def _later(commit: Commit) -> Commit:
-    return replace(commit, committer=replace(commit.committer, seconds=commit.committer.seconds + 1))
+    return replace(
+        commit, committer=replace(commit.committer, seconds=commit.committer.seconds + 1)
+    )
 
 
 EVIL = {
@@ -136,7 +141,6 @@ EVIL = {
     "merge version": (_record(merge=2), "replay.commit"),
     "lease": (_record(leases=(7,)), "replay.commit"),
     "no recorded locks": (_record(locks=None), "locks.unrecorded"),
-    "no recorded receipts": (_record(receipts=None), "receipts.unrecorded"),
     "other ledger": (_record(ledger=Oid("1" * 40)), "replay.commit"),
     "more trailers": (
         lambda _hand: lambda c: replace(c, message=c.message + b"X-More: 1\n"),
@@ -159,6 +163,14 @@ def test_whatever_the_witness_makes_up_is_named(ledger, hand, what):
     make, expected = EVIL[what]
     forge(hand, make(hand))
     both_ways(ledger, expected)
+
+
+def test_a_snapshot_that_does_not_say_which_receipts_it_saw(ledger, hand):
+    hand.propose("james/c", hand.change("james", {"c.md": b"c\n"}))
+    ledger.witness()
+    make = _record(receipts=None)
+    forge(hand, make(hand), number=4)
+    both_ways(ledger, "receipts.unrecorded")
 
 
 def test_a_snapshot_by_somebody_on_the_roster_who_is_no_witness(ledger, hand):
@@ -402,7 +414,8 @@ def test_evidence_that_proves_nothing_is_refused(ledger, hand):
             tag("alice", "common@7", one), tag("alice", "common@7", two, ledger="1" * 40),
         ),
         "two beginnings": (
-            tag("alice", "common@1", one, "common@1\n"), tag("alice", "common@1", two, "common@1\n"),
+            tag("alice", "common@1", one, "common@1\n"),
+            tag("alice", "common@1", two, "common@1\n"),
         ),
         "unsigned": (tag("alice", "common@7", one), tag(None, "common@7", two)),
         "no position": (tag("alice", "v1\x1b[31m", one), tag("alice", "v1\x1b[31m", two)),
@@ -411,8 +424,8 @@ def test_evidence_that_proves_nothing_is_refused(ledger, hand):
         with pytest.raises(VerificationError) as error:
             evidence.confirm(_file(*((hand, oid) for oid in pair)), settings)
         assert code(error) == "evidence.unproven", name
+    pair = (tag("alice", "common@7", one), tag("james", "common@7", two))
     with pytest.raises(VerificationError):
-        pair = (tag("alice", "common@7", one), tag("james", "common@7", two))
         evidence.confirm(_file(*((hand, oid) for oid in pair)), None)
     good = (tag("alice", "common@7", one), tag("alice", "common@7", two))
     assert evidence.confirm(_file(*((hand, oid) for oid in good)), settings).position == "common@7"
@@ -529,14 +542,18 @@ def test_a_damaged_index_is_made_anew(ledger, hand, damage):
         db.commit()
         db.close()
     else:
-        path.write_bytes({"torn": data[: len(data) // 2], "empty": b"", "text": b"hello" * 999,
-                          "flipped": data[:4096] + b"\xff" * (len(data) - 4096)}[damage])  # fmt: skip
+        bad = {
+            "torn": data[: len(data) // 2],
+            "empty": b"",
+            "text": b"hello" * 999,
+            "flipped": data[:4096] + b"\xff" * (len(data) - 4096),
+        }
+        path.write_bytes(bad[damage])
     hand.propose("james/c", hand.change("james", {"c.md": b"c\n"}))
     ledger.witness()
     try:
         found = step(ledger, "carol")
-    except GitsyncError as error:
-        assert error.code == "index.damaged", "and says so"
+    except EnvironmentFault:  # says so once, and has thrown it away
         found = step(ledger, "carol")
     assert found.number == 4
 
@@ -550,9 +567,15 @@ def test_an_index_that_is_ahead_does_not_show_what_is_not_verified(ledger, hand)
     index.close()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"number": 9}', "null", "[" * 99_999,
-                                  '{"anchor": "x", "space": "common", "number": "9", "commit": "y",'
-                                  ' "tag": null, "receipts": null, "locks": null, "seen": 1}'])  # fmt: skip
+WRONG_TYPES = json.dumps(
+    {"anchor": "x", "space": "common", "number": "9", "commit": "y", "tag": None, "seen": 1}
+    | {"receipts": None, "locks": None}
+)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"number": 9}', "null", "[" * 99_999, WRONG_TYPES]
+)
 def test_a_damaged_position_is_named_and_a_full_check_mends_it(ledger, hand, text):
     path = ledger.folder("carol") / ".git/gitsync/position-common.json"
     path.write_text(text)

@@ -7,13 +7,13 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import pytest
-
 import invariants
+import pytest
+from ledgerkit import Hand, check, git, plan
+
 from gitsync.codec.gitobjects import encode_commit
 from gitsync.codec.sshsig import encode, parse
 from gitsync.domain.objects import Commit, Oid, Signature
-from ledgerkit import Hand, check, git, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,9 @@ def test_an_unsigned_proposal_is_refused(ledger, hand):
 
 
 def test_a_stranger_s_key_is_refused(ledger, hand):
-    assert refused(ledger, hand, hand.change("mallory", {"a.md": b"a\n"})) == "signature.unknown-key"
+    assert (
+        refused(ledger, hand, hand.change("mallory", {"a.md": b"a\n"})) == "signature.unknown-key"
+    )
 
 
 def _signed(hand: Hand, alter: Callable[[bytes], bytes]) -> Oid:
@@ -105,9 +107,7 @@ def test_a_signature_of_another_commit_is_refused(ledger, hand):
 
 def test_a_header_of_half_a_million_lines_costs_no_minutes(ledger, hand):
     good = hand.facts.commit(hand.change("james", {"a.md": b"a\n"}))
-    oid = hand.facts.store.write(
-        "commit", encode_commit(replace(good, signature=b"\n" * 500_000))
-    )
+    oid = hand.facts.store.write("commit", encode_commit(replace(good, signature=b"\n" * 500_000)))
     began = time.monotonic()
     assert refused(ledger, hand, oid).startswith("signature.")
     assert time.monotonic() - began < 10
@@ -214,7 +214,10 @@ def test_a_date_that_no_calendar_has_is_no_crash(ledger, hand):
 def test_an_old_date_is_not_a_proposal_that_waited_too_long(ledger, hand):
     """Made offline a year ago, pushed today, and somebody has still to approve it."""
     oid = hand.change(
-        "james", {"a.md": b"a\n"}, message="x\n\nAfter: " + "1" * 40, seconds=hand.now - 400 * 86_400
+        "james",
+        {"a.md": b"a\n"},
+        message="x\n\nAfter: " + "1" * 40,
+        seconds=hand.now - 400 * 86_400,
     )
     hand.propose("james/x", oid)
     ledger.witness()
@@ -413,9 +416,7 @@ def test_an_endless_author_does_not_make_a_snapshot_that_nobody_can_read(ledger,
     assert refused(ledger, hand, oid) == "commit.malformed"
 
 
-@pytest.mark.parametrize(
-    "claim", ["Gitsync-Kind: ", "Gitsync-Ref: "], ids=["kind", "ref"]
-)
+@pytest.mark.parametrize("claim", ["Gitsync-Kind: ", "Gitsync-Ref: "], ids=["kind", "ref"])
 def test_an_endless_claim_does_not_make_a_receipt_that_nobody_can_read(ledger, hand, claim):
     oid = hand.change("james", {"a.md": b"a\n"}, message="x\n\n" + claim + "A" * 100_000)
     assert refused(ledger, hand, oid).startswith("proposal.")
@@ -511,7 +512,9 @@ def test_a_proposal_by_a_key_that_this_machine_cannot_check_waits(ledger, hand, 
     assert hand.rule("james/x") == "ledger.accepted"
 
 
-def test_environment_variables_of_git_do_not_redirect_the_witness(ledger, hand, monkeypatch, tmp_path):
+def test_environment_variables_of_git_do_not_redirect_the_witness(
+    ledger, hand, monkeypatch, tmp_path
+):
     git(tmp_path, "init", "-q", "other")
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "other" / ".git"))
     monkeypatch.setenv("GIT_OBJECT_DIRECTORY", str(tmp_path))

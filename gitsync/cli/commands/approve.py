@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitsync.cli import words
+from gitsync.cli import completing, words
 from gitsync.cli.options import argument, define, yes_option
 
 if TYPE_CHECKING:
@@ -31,9 +31,11 @@ def run(app: App, options: Options) -> int:
     name, tip = find_proposal(view, options.proposal)
     found = review(ws, view, name, tip)
     if not app.json:
-        _present(app, ws, found)
+        with app.out.paged():
+            _present(app, ws, found)
+        _warn(app, ws, found)
     again = f"gitsync approve {tip[:12]} --yes   # after reading it"
-    if not options.yes and not app.confirm("Sign your consent to exactly this?", again):
+    if not options.yes and not app.confirm(f"Sign your consent to {name} at {tip[:12]}?", again):
         app.out.note("not approved")
         return 1
     consent = approve(ws, name, tip)
@@ -47,9 +49,20 @@ def run(app: App, options: Options) -> int:
             )
         )  # fmt: skip
         return 0
-    app.out.line(f"approved {name} at {tip[:12]}")
+    app.out.wrapped(f"approved {name} at {tip[:12]}", "  ", "")
     app.out.line("  sent" if consent.sent else "  queued; send it later: gitsync push")
     return 0
+
+
+def _warn(app: App, ws: Workspace, found: Review) -> None:
+    """What an approver may not expect of this approval."""
+    from gitsync.domain.names import person_of
+
+    me = person_of(ws.me())
+    if me in found.approved_by:
+        app.out.note(f"{me} has approved this already; once is enough")
+    elif person_of(found.name.domain) == me:
+        app.out.note("this is your own proposal: yours counts only if a rule says proposer-counts")
 
 
 def _present(app: App, ws: Workspace, found: Review) -> None:
@@ -82,5 +95,5 @@ command = define(
     What was approved is what lands: when the proposal or the ledger moves on so that the content
     differs, the approval no longer counts.""",
     example="gitsync approve james/backups",
-    params=(argument("proposal", "PROPOSAL"), yes_option()),
+    params=(argument("proposal", "PROPOSAL", complete=completing.proposals), yes_option()),
 )

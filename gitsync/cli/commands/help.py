@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gitsync.cli import completing
 from gitsync.cli.group import program, unknown_command
 from gitsync.cli.options import argument, define
 
@@ -48,6 +49,6 @@ command = define(
     Options,
     help="Explain a command, or list them all.",
     example="gitsync help propose",
-    params=(argument("words", "[COMMAND]...", many=True),),
+    params=(argument("words", "[COMMAND]...", many=True, complete=completing.commands),),
     json=False,
 )

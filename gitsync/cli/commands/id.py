@@ -94,7 +94,7 @@ command.add_command(
         help="Make an Ed25519 key at PATH, ~/.ssh/id_ed25519 by default. Never overwrites one.",
         example="gitsync id new\ngitsync id new ~/.ssh/agent1 --comment james.agent1",
         params=(
-            argument("key", "[PATH]", optional=True),
+            argument("key", "[PATH]", optional=True, file=True),
             option("--comment", metavar="TEXT", help="A word to recognise the key by."),
         ),
     )
@@ -119,6 +119,6 @@ command.add_command(
         KEY is a file, or a public key whose private half is in your agent. Git's own signing
         settings follow, so plain git commit signs with it too.""",
         example="gitsync id use ~/.ssh/plans_ed25519",
-        params=(argument("key", "KEY"),),
+        params=(argument("key", "KEY", file=True),),
     )
 )

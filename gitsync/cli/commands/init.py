@@ -120,7 +120,10 @@ command = define(
             help="Types and rules to begin with.",
         ),
         option("--witness", metavar="NAME", help="Who numbers snapshots, if it is not you."),
-        option("--witness-key", metavar="FILE.pub", help="That witness's public Ed25519 key."),
+        option(
+            "--witness-key", metavar="FILE.pub", file=True,
+            help="That witness's public Ed25519 key.",
+        ),
         option("--remote", metavar="URL", help="The ledger's home, where everybody sends to."),
         option("--path", metavar="DIR", help="A new folder for the ledger beside code."),
         option(

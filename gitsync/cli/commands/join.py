@@ -59,7 +59,7 @@ def _words(app: App, found: Joined) -> None:
     out.fields([("  ledger", found.anchor), ("  trust", trust), ("  your key", found.fingerprint)])
     if not found.anchor_given:
         out.line()
-        out.line("Compare the ledger's id with the founder's, who sees it with gitsync verify:")
+        out.line("Compare the ledger with the founder's, who sees it with gitsync verify:")
         groups = [found.anchor[at : at + 4] for at in range(0, 40, 4)]
         out.line("  ", " ".join(groups))
     steps = []
@@ -70,7 +70,7 @@ def _words(app: App, found: Joined) -> None:
             steps.append(("gitsync push", "send your request to join"))
         who = person_of(found.name) if "." in found.name else "a member"
         steps.append(
-            (f"gitsync roster admit {found.name}", f"for {who}: compares your key, admits you")
+            (f"gitsync roster admit {found.name}", f"{who} runs this, after comparing your key")
         )
         steps.append(("gitsync pull", "once you are admitted"))
     out.steps("Next:", steps)
@@ -88,12 +88,15 @@ command = define(
     example="gitsync join git@example.org:team/plans.git --name james --anchor COMMIT\n"
     "gitsync join ../hub.git --name james.agent1 --authority ~/.ssh/id_ed25519",
     params=(
-        argument("url", "URL"),
-        argument("folder", "[DIR]", optional=True),
+        argument("url", "URL", file=True),
+        argument("folder", "[DIR]", optional=True, file=True),
         click.Option(["--name"], metavar="NAME", required=True, help="Who you are in this ledger."),
         option("--anchor", metavar="COMMIT", help="The id of common@1, from your invitation."),
-        option("--authority", metavar="KEY", help="The key of the person behind this clone."),
+        option(
+            "--authority", metavar="KEY", file=True,
+            help="The key of the person behind this clone.",
+        ),
         option("--path", metavar="DIR", help="A new folder beside the code of this repository."),
         key_option(),
     ),
-)
+)  # fmt: skip

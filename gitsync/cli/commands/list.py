@@ -39,6 +39,9 @@ def run(app: App, options: Options) -> None:
         return
     rows = [_row(one) for one in found]
     app.out.table(("ID", "TYPE", "STATUS", "OWNER", "TITLE"), rows)
+    for one in found:
+        if one.problem:
+            app.out.wrapped(one.problem, "    ", "unreadable: ")
 
 
 def _owner(one: Artifact) -> str | None:
@@ -52,7 +55,7 @@ def _owner(one: Artifact) -> str | None:
 
 def _row(one: Artifact) -> tuple[Piece, ...]:
     if one.problem:
-        return ("?", "?", Styled("unreadable", "red"), "?", one.problem)
+        return ("?", "?", Styled("unreadable", "red"), "?", one.path)
     head = one.head
     return (
         head.id or "?", head.type or "-", head.status or "-", _owner(one) or "-", head.title or "-"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitsync.cli import completing
 from gitsync.cli.options import argument, define, option
 from gitsync.domain.errors import UsageError
 
@@ -51,7 +52,7 @@ command = define(
     Prints its id and path. Nothing is sent: edit the file, then propose it.""",
     example='gitsync new plan "Move the backups" --set owner=james',
     params=(
-        argument("kind", "TYPE"),
+        argument("kind", "TYPE", complete=completing.types),
         argument("title", "TITLE"),
         option("--set", "sets", metavar="FIELD=VALUE", many=True, help="Set a field."),
     ),

@@ -27,8 +27,8 @@ def run(app: App, options: Options) -> None:
     ws = app.ledger()
     found = proposals(ws, app.view(ws, fetch=options.fetch), mine_only=False)
     if not options.everything:
-        closed = ("refused", "withdrawn", "accepted", "subsumed")
-        found = [one for one in found if one.mine or one.outcome not in closed]
+        closed = ("refused", words.WITHDRAWN, "accepted", "subsumed")
+        found = [one for one in found if one.mine or words.state(one) not in closed]
     if app.json:
         app.out.json(
             app.document("proposals", proposals=[words.proposal_json(one) for one in found])
@@ -40,7 +40,7 @@ def run(app: App, options: Options) -> None:
     app.out.table(
         ("PROPOSAL", "ANSWER", "COMMIT", "SUBJECT"),
         [
-            (str(one.name), words.outcome(one.outcome), one.commit[:12], one.subject)
+            (str(one.name), words.outcome(words.state(one)), one.commit[:12], one.subject)
             for one in found
         ],
     )

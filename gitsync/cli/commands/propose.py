@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitsync.cli import words
+from gitsync.cli import completing, words
 from gitsync.cli.options import argument, define, duration_option, option
 
 if TYPE_CHECKING:
@@ -77,10 +77,16 @@ command = define(
     example='gitsync propose -m "Take it over"\n'
     "gitsync propose plans/plan-k7x2mq-backups.md --slug backups --wait 10m",
     params=(
-        argument("paths", "[PATHS]...", many=True),
+        argument("paths", "[PATHS]...", many=True, file=True),
         option("-m", "--message", metavar="TEXT", help="What changes and why."),
-        option("--slug", metavar="NAME", help="What the proposal goes by; made up otherwise."),
-        option("--after", metavar="PROPOSAL", many=True, help="Land only after that one."),
+        option(
+            "--slug", metavar="NAME", complete=completing.own_proposals,
+            help="What the proposal goes by; made up otherwise.",
+        ),
+        option(
+            "--after", metavar="PROPOSAL", many=True, complete=completing.proposals,
+            help="Land only after that one.",
+        ),
         option(
             "--expect", metavar="ID@N", many=True,
             help="Fail if the artifact has changed since common@N.",

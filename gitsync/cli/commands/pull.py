@@ -67,7 +67,8 @@ def lines(app: App, found: Pulled) -> None:
             f"{space}@{found.after}: {plural(found.after - found.before, 'new snapshot')}, verified"
         )
     else:
-        out.line(f"{space}@{found.after}: nothing new")
+        known = "verified before" if found.moved in ("forward", "merge") else "nothing new"
+        out.line(f"{space}@{found.after}: {known}")
     out.line(_MOVED[found.moved].format(at=f"{space}@{found.target}"))
     for name in found.landed:
         out.line(f"landed: {name}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitsync.cli import words
+from gitsync.cli import completing, words
 from gitsync.cli.options import argument, define, flag
 from gitsync.domain.errors import RefusedError
 
@@ -55,7 +55,7 @@ command = define(
     change is in the ledger, 1 that it is not.""",
     example="gitsync receipt backups\ngitsync receipt james/backups --json",
     params=(
-        argument("proposal", "PROPOSAL"),
+        argument("proposal", "PROPOSAL", complete=completing.own_proposals),
         flag("--no-fetch", help="Show what was last seen, without asking the remote."),
     ),
 )

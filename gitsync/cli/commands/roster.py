@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitsync.cli import completing
 from gitsync.cli.group import Group
 from gitsync.cli.options import argument, define, flag, yes_option
 from gitsync.cli.output import Styled
@@ -184,7 +185,7 @@ command.add_command(
         partial(Options, "admit"),
         help="Compare the key of somebody who asks to join, and propose to admit them.",
         example="gitsync roster admit james\ngitsync roster admit james --yes --json",
-        params=(argument("name", "NAME"), yes_option()),
+        params=(argument("name", "NAME", complete=completing.asking), yes_option()),
     )
 )
 command.add_command(
@@ -194,7 +195,7 @@ command.add_command(
         partial(Options, "add"),
         help="Propose that NAME may sign with the public key in KEYFILE.",
         example="gitsync roster add carol carol.pub",
-        params=(argument("name", "NAME"), argument("file", "KEYFILE")),
+        params=(argument("name", "NAME"), argument("file", "KEYFILE", file=True)),
     )
 )
 command.add_command(
@@ -204,6 +205,6 @@ command.add_command(
         partial(Options, "remove"),
         help="Propose to take NAME off; what NAME signed before stays valid.",
         example="gitsync roster remove james.agent1",
-        params=(argument("name", "NAME"),),
+        params=(argument("name", "NAME", complete=completing.members),),
     )
 )

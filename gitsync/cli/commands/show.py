@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitsync.cli import completing
 from gitsync.cli.options import argument, define, option
 from gitsync.cli.output import Styled
 from gitsync.domain.errors import UsageError
@@ -91,7 +92,7 @@ command = define(
     Without --at it is the file as it lies here, with what you have not proposed yet.""",
     example="gitsync show plan-k7\ngitsync show plan-k7x2mq --at common@5 --field status",
     params=(
-        argument("text", "ID"),
+        argument("text", "ID", complete=completing.artifacts),
         option("--at", metavar="POSITION", help="As it was in a snapshot, say common@5."),
         option("--field", metavar="NAME", help="Only this field's value."),
     ),

@@ -12,7 +12,7 @@ from gitsync.cli.text import ago, plural
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
-    from gitsync.services.status import Status
+    from gitsync.services.status import ProposalState, Status
 
 _MOST = 10
 _LETTERS = {
@@ -101,24 +101,39 @@ def _work(app: App, found: Status) -> None:
     if found.unproposed:
         out.line()
         out.line(f"Not proposed yet: {plural(found.unproposed, 'commit')} on your branch")
-    if found.proposals:
+    mine = _open(found)
+    if mine:
         out.line()
         out.line("Your proposals:")
         rows = [
-            ("  " + one.name.slug, words.outcome(one.outcome),
+            ("  " + one.name.slug, words.outcome(words.state(one)),
              one.receipt.why if one.receipt else one.subject)
-            for one in found.proposals[:_MOST]
+            for one in mine[:_MOST]
         ]  # fmt: skip
         out.table(("", "", ""), rows)
-        if len(found.proposals) > _MOST:
-            out.line(f"  and {len(found.proposals) - _MOST} more: gitsync proposals")
+        if len(mine) > _MOST:
+            out.line(f"  and {len(mine) - _MOST} more: gitsync proposals")
+
+
+def _open(found: Status) -> list[ProposalState]:
+    """One's proposals that may still need something: not those that one took back."""
+    return [one for one in found.proposals if words.state(one) != words.WITHDRAWN]
+
+
+def _asking(found: Status) -> list[str]:
+    """Who else asks to join."""
+    return [name for name in found.requests if name != found.domain]
 
 
 def _others(app: App, found: Status) -> None:
-    if found.requests:
+    if found.domain in found.requests:
         app.out.line()
-        app.out.wrapped("Asking to join: " + ", ".join(found.requests), "  ", "")
-    clean = not (found.changes or found.unproposed or found.proposals or found.requests)
+        app.out.line("You have asked to join, and nobody has admitted you yet.")
+    asking = _asking(found)
+    if asking:
+        app.out.line()
+        app.out.wrapped("Asking to join: " + ", ".join(asking), "  ", "")
+    clean = not (found.changes or found.unproposed or _open(found) or found.requests)
     if clean and not found.behind:
         app.out.line()
         app.out.line(f"Nothing is open: your files are what {found.space} holds.")
@@ -127,7 +142,7 @@ def _others(app: App, found: Status) -> None:
 def _steps(found: Status) -> list[tuple[str, str]]:
     """What matters most first, three at most."""
     steps: list[tuple[str, str]] = []
-    outcomes = {one.outcome: one.name.slug for one in reversed(found.proposals)}
+    outcomes = {one.outcome: one.name.slug for one in reversed(_open(found))}
     if any("U" in letters for letters, _ in found.changes):
         steps.append(("git add FILE && git commit", "when the conflicts are settled"))
     if "refused" in outcomes:
@@ -140,7 +155,9 @@ def _steps(found: Status) -> list[tuple[str, str]]:
         steps.append(("gitsync push", "send what is queued"))
     if found.changes or found.unproposed:
         steps.append(("gitsync propose", "submit your work"))
-    if found.requests:
+    if found.domain in found.requests:
+        steps.append(("gitsync pull", "once a member has admitted you"))
+    elif found.requests:
         steps.append(
             (f"gitsync roster admit {found.requests[0]}", "after comparing the fingerprint")
         )

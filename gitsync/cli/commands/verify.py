@@ -132,6 +132,9 @@ command = define(
         flag("--no-cache", help="The same, trusting no cache and no stored position."),
         flag("--fetch", help="Ask the remote first."),
         duration_option("--max-age", "7d", "Fail if the newest tag is older (notary's clock)."),
-        option("--evidence", metavar="FILE", help="Check a proof of a fork; needs no network."),
+        option(
+            "--evidence", metavar="FILE", file=True,
+            help="Check a proof of a fork; needs no network.",
+        ),
     ),
-)
+)  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitsync.cli import completing
 from gitsync.cli.options import argument, define
 
 if TYPE_CHECKING:
@@ -34,8 +35,9 @@ def run(app: App, options: Options) -> None:
             )
         )  # fmt: skip
         return
-    app.out.line(f"withdrawn {name}: no state of it can be brought back")
+    app.out.wrapped(f"withdrawn {name}: no state of it can be brought back", "  ", "")
     app.out.line("  sent" if found.sent else "  queued; send it later: gitsync push")
+    app.out.line("  your files keep the change; back to what is agreed: git reset --keep common")
 
 
 command = define(
@@ -46,5 +48,5 @@ command = define(
 
     What the witness has numbered already stays; propose the opposite to undo it.""",
     example="gitsync withdraw backups",
-    params=(argument("proposal", "PROPOSAL"),),
+    params=(argument("proposal", "PROPOSAL", complete=completing.own_proposals),),
 )

@@ -57,8 +57,9 @@ def _report(app: App, found: WitnessReport, *, quiet: bool) -> None:
     for receipt in found.receipts:
         name = receipt.ref.removeprefix("refs/heads/proposals/")
         landed = f" {space}@{receipt.number}" if receipt.number is not None else ""
-        why = "" if receipt.outcome == "accepted" else f"  {receipt.why}"
-        out.line(words.outcome(receipt.outcome), landed, f"  {name}", why)
+        out.line(words.outcome(receipt.outcome), landed, f"  {name}")
+        if receipt.outcome != "accepted":
+            out.wrapped(receipt.why, "    ")
     for ref in found.misnamed:
         out.line(Styled("skipped", "yellow"), f"  {ref}: not a name that a proposal may have")
     if found.healed_tags or found.healed_receipts:

@@ -66,6 +66,10 @@ def _is_tree(entry: Entry | None) -> bool:
     return entry is not None and entry[0] == MODE_TREE
 
 
+def _is_file(entry: Entry | None) -> bool:
+    return entry is not None and entry[0] != MODE_TREE
+
+
 def _changed(before: Tree, after: Tree) -> list[bytes]:
     names = [name for name, entry in after.items() if before.get(name) != entry]
     if len(before) + sum(name not in before for name in names) != len(after):
@@ -307,7 +311,8 @@ class _Merger:
 
     def moved_apart(self, base: Oid | None, ours: Oid, theirs: Oid) -> None:
         """Refuse one artifact that both sides took from its place, unless they agree where to."""
-        left: dict[str, bytes] = {}
+        # Lists, because two files may carry one id: that is a mistake, and must not hide a move.
+        left: dict[str, list[bytes]] = {}
         arrived: dict[str, bytes | None] = {}
         for change in diff_trees(self.objects, base, theirs):
             if change.before is not None and change.after is not None:
@@ -316,10 +321,14 @@ class _Merger:
             if identity is None:
                 continue
             if change.after is None:
-                left[identity] = change.path
+                left.setdefault(identity, []).append(change.path)
             else:
                 arrived[identity] = None if identity in arrived else change.path
-        both = [one for one, path in left.items() if entry_at(self.objects, ours, path) is None]
+        gone = {
+            one: [path for path in paths if not _is_file(entry_at(self.objects, ours, path))]
+            for one, paths in left.items()
+        }
+        both = [one for one, paths in gone.items() if paths]
         # Our own side is only looked through when both took the same one away: it may be long.
         mine = self.arrivals(base, ours) if both else {}
         for identity in sorted(both):
@@ -334,7 +343,7 @@ class _Merger:
                 continue
             # The same path whichever side is which.
             places = [path for path in (here, there) if path is not None]
-            self.conflicts.append(PathConflict(min(places, default=left[identity]), why))
+            self.conflicts.append(PathConflict(min(places, default=gone[identity][0]), why))
 
 
 def merge_trees(
