@@ -74,7 +74,11 @@ def run_once(ws: Workspace, options: WitnessOptions) -> WitnessReport:
             progress=lambda done, total: host.progress("deciding proposals", done, total),
             dry_run=options.dry_run,
         )
-        return witness.run()
+        report = witness.run()
+    if not options.dry_run:
+        # Each run leaves a pack or two. Git knows when they are too many, and tidies behind us.
+        ws.repo.git("gc", "--auto", "--quiet", check=False)
+    return report
 
 
 def _accept(ws: Workspace, position: VerifiedPosition, state: State, tags: dict[int, Oid]) -> None:
