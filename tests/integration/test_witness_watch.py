@@ -23,12 +23,18 @@ def wait_until(question, seconds=PATIENCE):
 
 
 @pytest.fixture
-def watching(ledger):
+def told(tmp_path):
+    """The file that the watching process writes to."""
+    return tmp_path / "told"
+
+
+@pytest.fixture
+def watching(ledger, told):
     process = subprocess.Popen(
         [sys.executable, "-m", "gitsync", "witness", "run", "--watch"],
         cwd=ledger.folder("alice"),
         env=dict(os.environ),
-        stdout=subprocess.PIPE,
+        stdout=told.open("wb"),
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
@@ -38,15 +44,16 @@ def watching(ledger):
     process.communicate()
 
 
-def test_a_proposal_that_arrives_is_decided_and_ctrl_c_ends_it(ledger, watching):
+def test_a_proposal_that_arrives_is_decided_and_ctrl_c_ends_it(ledger, told, watching):
     hub = ledger.ws("alice").repo.remote("origin")
     ledger.propose("james", "notes/a.md", "A\n", "a")
     assert wait_until(lambda: "refs/tags/common@2" in hub.list("refs/tags/common@2"))
     # A second one, after it has gone to sleep: the notification wakes it, not the first round.
     ledger.propose("carol", "notes/b.md", "B\n", "b")
     assert wait_until(lambda: "refs/tags/common@3" in hub.list("refs/tags/common@3"))
+    # What was done is told at once, also into a pipe or a file.
+    assert wait_until(lambda: "common@2 -> common@3: 1 accepted" in told.read_text())
     os.killpg(watching.pid, signal.SIGINT)
-    out, err = watching.communicate(timeout=PATIENCE)
+    _, err = watching.communicate(timeout=PATIENCE)
     assert watching.returncode == 130
-    assert b"common@3" in out
     assert b"Traceback" not in err
