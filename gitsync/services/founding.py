@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from gitsync.codec import allowed_signers, presets, settings
 from gitsync.codec.records import printable, snapshot_message
 from gitsync.codec.sshkeys import parse_public
-from gitsync.domain.errors import EnvironmentFault, UsageError
+from gitsync.domain.errors import EnvironmentFault, RefusedError, UsageError, Where
 from gitsync.domain.ledger.config import check_settings
+from gitsync.domain.ledger.content import show
 from gitsync.domain.merge.files import VERSIONS
+from gitsync.domain.merge.trees import diff_trees
 from gitsync.domain.names import (
     DEFAULT_SPACE,
     LOCKS_REF,
@@ -20,14 +22,16 @@ from gitsync.domain.names import (
     space_branch,
 )
 from gitsync.domain.objects import MODE_FILE, Commit, Entry, Oid
+from gitsync.domain.paths import mode_problem, segment_problem
 from gitsync.domain.records import SnapshotRecord
 from gitsync.domain.treeedit import edit_tree
 from gitsync.services import clonesetup
 from gitsync.services.deciding import sign_commit
 from gitsync.services.locksref import first_locks
 from gitsync.services.rosters import bare
+from gitsync.services.sources import keep
 from gitsync.services.states import load_state
-from gitsync.services.witness import make_tag
+from gitsync.services.tagging import make_tag
 from gitsync.services.workspace import Workspace
 from gitsync.storage import gitcli
 from gitsync.storage.positions import VerifiedPosition
@@ -40,6 +44,9 @@ if TYPE_CHECKING:
 
     from gitsync.domain.roster import PublicKey
     from gitsync.services.host import Host
+    from gitsync.storage.signing import Signer
+
+_DRAFT = "refs/gitsync/founding/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,28 +92,98 @@ def init(host: Host, options: InitOptions) -> Founded:
         check_domain(options.witness)
     elif options.witness_key is not None:
         raise UsageError("init.witness", "--witness-key needs --witness NAME")
-    host = _place(host, options)
+    host, url = _place(host, options), options.remote
     space = Workspace.open(host)
-    if space.anchor is not None or space.repo.refs.get(space_branch(DEFAULT_SPACE)):
-        raise EnvironmentFault(
-            "init.exists", "there is a ledger here already", hint="gitsync status"
-        )
-    if options.remote is not None:
-        clonesetup.add_remote(space.repo, options.remote)
+    space.work_tree().refuse_unfinished()
+    if url is not None:
+        if clonesetup.is_linked(space.repo):
+            # Git reads a relative address from the linked folder, people write it from theirs.
+            url = clonesetup.absolute(space.repo.common_dir.parent, url)
+        clonesetup.add_remote(space.repo, url)
+    begun = _begun(space, options)
     signer = space.signer(options.key)
     members = _members(options)
     witness, witness_key = _witness(options, members, signer.public_key)
+    roster = _roster(options.name, signer.public_key, witness, witness_key, members)
+    tree = _founding_tree(space, options, witness, roster)
+    space.repo.store.flush()
     # The person's name is configured before anything is signed in it.
     clonesetup.configure(space.repo, options.name, space.key(options.key), signer.public_key)
     space = Workspace.open(host)
-    roster = _roster(options.name, signer.public_key, witness, witness_key, members)
-    tree = _founding_tree(space, options, witness, roster)
+    begun = begun or _sign(space, signer, options, tree)
+    _settle(space, options, begun)
+    return Founded(
+        begun.anchor, host.cwd, options.name, witness, signer.public_key.fingerprint, options.remote
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """The signed objects of a ledger that is being founded. Their ids wait below ``_DRAFT`` until
+    all is in place, so that a run which was cut off is completed by the next one."""
+
+    anchor: Oid
+    tag: Oid
+    locks: Oid
+
+    def refs(self, name: str) -> dict[str, Oid]:
+        """Where the objects belong, in a repository of ``name``."""
+        return {
+            LOCKS_REF: self.locks,
+            position_tag(DEFAULT_SPACE, 1): self.tag,
+            people_branch(name): self.anchor,
+            space_branch(DEFAULT_SPACE): self.anchor,
+        }
+
+    def drafts(self) -> dict[str, Oid]:
+        """Where they wait."""
+        return {
+            f"{_DRAFT}anchor": self.anchor,
+            f"{_DRAFT}tag": self.tag,
+            f"{_DRAFT}locks": self.locks,
+        }
+
+
+def _begun(space: Workspace, options: InitOptions) -> _Begun | None:
+    """What a run that was cut off has founded, if anybody may have seen it; None to begin anew.
+
+    Raises EnvironmentFault ``init.exists`` where there is a ledger that is not of such a run.
+    """
+    exists = EnvironmentFault(
+        "init.exists", "there is a ledger here already", hint="gitsync status"
+    )
+    if space.anchor is not None:
+        raise exists
+    drafts = space.repo.refs.list(_DRAFT)
+    found = [drafts.get(f"{_DRAFT}{part}") for part in ("anchor", "tag", "locks")]
+    anchor, tag, locks = found
+    begun = _Begun(anchor, tag, locks) if anchor and tag and locks else None
+    begun = begun if space.domain == options.name else None
+    wanted = begun.refs(options.name) if begun else {}
+    home = {}
+    if options.remote is not None:
+        home = space.repo.remote("origin").list(
+            space_branch(DEFAULT_SPACE), position_tag(DEFAULT_SPACE, 1), LOCKS_REF
+        )
+    if any(wanted.get(ref) != oid for ref, oid in home.items()):
+        raise EnvironmentFault(
+            "init.exists", "the remote holds a ledger already",
+            hint=f"join it, in another folder: gitsync join {options.remote} --name {options.name}",
+        )  # fmt: skip
+    here = space.repo.refs.list(*_Begun(*[Oid("")] * 3).refs(options.name))
+    if any(wanted.get(ref) != oid for ref, oid in here.items()):
+        raise exists
+    return begun if home or here else None
+
+
+def _sign(space: Workspace, signer: Signer, options: InitOptions, tree: Oid) -> _Begun:
+    """Sign the first snapshot, its tag and the first locks, and keep them as a draft."""
     who = space.identity()
     record = SnapshotRecord(DEFAULT_SPACE, 1, None, max(VERSIONS))
     message = snapshot_message(record, printable(f"founded by {options.name}"))
     facts = space.facts
     anchor = sign_commit(facts, signer, Commit(tree, (), who, who, message))
-    now = host.seconds()
+    now = space.host.seconds()
     tag = make_tag(
         facts,
         signer,
@@ -119,27 +196,37 @@ def init(host: Host, options: InitOptions) -> Founded:
     )
     locks = sign_commit(facts, signer, first_locks(facts, options.name, anchor, now))
     space.repo.store.flush()
-    branch = people_branch(options.name)
-    updates = [
-        RefUpdate(LOCKS_REF, locks, None),
-        RefUpdate(position_tag(DEFAULT_SPACE, 1), tag, None),
-        RefUpdate(branch, anchor, None),
-        RefUpdate(space_branch(DEFAULT_SPACE), anchor, None),
-    ]
-    if options.remote is not None:
+    begun = _Begun(anchor, tag, locks)
+    keep(space, dict(begun.drafts()), "gitsync: init")
+    return begun
+
+
+def _settle(space: Workspace, options: InitOptions, begun: _Begun) -> None:
+    """Publish what was signed and set this clone up; every step may have been done already."""
+    refs, anchor = begun.refs(options.name), begun.anchor
+    remote = "origin" if options.remote is not None else None
+    if remote is not None:
         # The home comes first: if it refuses, nothing here claims to be a ledger.
-        space.repo.remote("origin").push(updates)
-    space.repo.refs.transact(updates, message="gitsync: init")
-    clonesetup.remember(
-        space.repo, options.name, anchor, DEFAULT_SPACE, "origin" if options.remote else None
+        home = space.repo.remote(remote)
+        there = home.list(*refs)
+        home.push([RefUpdate(ref, oid, there.get(ref)) for ref, oid in refs.items()])
+        there = home.list(*refs)
+        lost = [ref for ref, oid in refs.items() if there.get(ref) != oid]
+        if lost:
+            raise EnvironmentFault("home.not-written", f"{remote} does not show {lost[0]} as sent")
+    keep(space, dict(refs), "gitsync: init")
+    clonesetup.switch(space.repo, people_branch(options.name), anchor)
+    position = VerifiedPosition(
+        anchor, DEFAULT_SPACE, 1, anchor, begun.tag, None, begun.locks, space.host.seconds()
     )
-    clonesetup.switch(space.repo, branch, anchor)
-    position = VerifiedPosition(anchor, DEFAULT_SPACE, 1, anchor, tag, None, locks, now)
-    space = Workspace.open(host)
-    space.accept(position, load_state(facts, anchor, DEFAULT_SPACE, anchor), {1: tag})
-    return Founded(
-        anchor, host.cwd, options.name, witness, signer.public_key.fingerprint, options.remote
+    space.with_anchor(anchor).accept(
+        position, load_state(space.facts, anchor, DEFAULT_SPACE, anchor), {1: begun.tag}
     )
+    clonesetup.remember(space.repo, options.name, anchor, DEFAULT_SPACE, remote)
+    space.repo.refs.transact(
+        [RefUpdate(ref, None, oid) for ref, oid in begun.drafts().items()],
+        message="gitsync: init", sync=False,
+    )  # fmt: skip
 
 
 def _place(host: Host, options: InitOptions) -> Host:
@@ -160,6 +247,13 @@ def _place(host: Host, options: InitOptions) -> Host:
         raise EnvironmentFault(
             "repo.bare", "a ledger is founded in a clone with files, not in a bare repository",
             hint=f"gitsync init --remote {host.cwd}   # in another, empty folder",
+        )  # fmt: skip
+    if repo.work_tree.resolve() != host.cwd.resolve():
+        raise UsageError(
+            "init.path", f"this folder lies inside the repository {repo.work_tree}",
+            hint=f"found the ledger there: cd {repo.work_tree}\n"
+            "or beside its files: gitsync init --path DIR   (in a repository with code)\n"
+            "or make this folder a repository of its own first: git init",
         )  # fmt: skip
     return replace(host, cwd=repo.work_tree)
 
@@ -244,8 +338,28 @@ def _founding_tree(space: Workspace, options: InitOptions, witness: str, roster:
         **{f".gitsync/templates/{name}.md": text for name, text in preset.templates.items()},
     }
     base = space.work_tree().tree_of_files(None)
+    _refuse_odd_files(space, base)
     edits: dict[bytes, Entry | None] = {
         path.encode(): (MODE_FILE, bytes.fromhex(facts.put_blob(data)))
         for path, data in files.items()
     }
     return edit_tree(facts, base, edits)
+
+
+def _refuse_odd_files(space: Workspace, tree: Oid) -> None:
+    """The founder's files follow the rules that every later change has to follow.
+
+    Raises RefusedError ``path.mode`` or ``path.name``.
+    """
+    for change in diff_trees(space.facts, None, tree):
+        path = show(change.path)
+        mode = mode_problem(change.after[0]) if change.after is not None else None
+        name = next((why for one in change.path.split(b"/") if (why := segment_problem(one))), None)
+        if mode is not None or name is not None:
+            raise RefusedError(
+                "path.mode" if mode is not None else "path.name",
+                f"{path!r} {mode or name}, which a ledger may not hold",
+                hint="change that, or leave it out: list it in .gitignore (git rm --cached FILE)\n"
+                "beside code: gitsync init --path DIR",
+                where=Where(path),
+            )

@@ -9,13 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, overload
 
-from gitsync.codec import trailers
-from gitsync.codec.gitobjects import encode_tag, tag_payload
 from gitsync.codec.records import read_snapshot
 from gitsync.domain.errors import RefusedError, VerificationError
-from gitsync.domain.ledger.snapshot import machine_identity, witness_name
+from gitsync.domain.ledger.snapshot import witness_name
 from gitsync.domain.names import LOCKS_REF, position_tag, receipts_ref, space_branch
-from gitsync.domain.objects import Oid, Tag
+from gitsync.domain.objects import Oid
 from gitsync.domain.records import Receipt
 from gitsync.services.batch import Batch, Notary
 from gitsync.services.deciding import Pass, sign_commit
@@ -23,6 +21,7 @@ from gitsync.services.locksref import next_stamp
 from gitsync.services.receiptbook import ReceiptBook
 from gitsync.services.replay import check_tag
 from gitsync.services.states import load_state
+from gitsync.services.tagging import make_tag
 from gitsync.storage.positions import VerifiedPosition
 from gitsync.storage.refs import RefsMovedError, RefUpdate
 from gitsync.storage.transport import RemoteRejectedError
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from gitsync.services.home import Home
     from gitsync.services.refview import RefView
     from gitsync.services.verifying import Progress, Verifier
-    from gitsync.storage.facts import StoreFacts
     from gitsync.storage.repository import Repository
     from gitsync.storage.signing import Signer
 
@@ -354,31 +352,6 @@ class Witness:
                     ) from None
             return {number: there[number] for number in tags}
         return tags
-
-
-def make_tag(
-    facts: StoreFacts,
-    signer: Signer,
-    name: str,
-    *,
-    space: str,
-    number: int,
-    target: Oid,
-    ledger: Oid,
-    now: int,
-) -> Oid:
-    """Sign and store the tag of a position, with the notary's clock (``now``, seconds) in it."""
-    tag = Tag(
-        target=target,
-        target_kind="commit",
-        name=f"{space}@{number}".encode(),
-        tagger=machine_identity(name, now),
-        message=trailers.compose(
-            f"{space}@{number}", [("Gitsync-Ledger", ledger)] if number > 1 else []
-        ),
-    )
-    signed = replace(tag, signature=signer.sign(tag_payload(tag)))
-    return facts.store.write("tag", encode_tag(signed))
 
 
 class _PartError(Exception):
