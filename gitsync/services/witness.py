@@ -13,7 +13,6 @@ from gitsync.codec.records import read_snapshot
 from gitsync.domain.errors import RefusedError, VerificationError
 from gitsync.domain.ledger.snapshot import witness_name
 from gitsync.domain.names import LOCKS_REF, position_tag, receipts_ref, space_branch
-from gitsync.domain.objects import Oid
 from gitsync.domain.records import Receipt
 from gitsync.services.batch import Batch, Notary
 from gitsync.services.deciding import Pass, sign_commit
@@ -27,6 +26,7 @@ from gitsync.storage.refs import RefsMovedError, RefUpdate
 from gitsync.storage.transport import RemoteRejectedError
 
 if TYPE_CHECKING:
+    from gitsync.domain.objects import Oid
     from collections.abc import Callable
 
     from gitsync.domain.ledger.state import State
