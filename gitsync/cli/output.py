@@ -101,8 +101,8 @@ class Output:
     ) -> None:
         """Columns in the width of the terminal.
 
-        The last one is cut on a terminal, never in a pipe; it goes on in the next line if
-        ``whole``, and stands on a line of its own where the others leave it no room.
+        The last one is cut on a terminal, and in a pipe only if there are no heads; it goes on in
+        the next line if ``whole``, and stands on a line of its own where it has no room.
         """
         last = len(heads) - 1
         cells = [[text.cut(_plain(piece), MAX_COLUMN) for piece in row[:last]] for row in rows]
@@ -110,7 +110,9 @@ class Output:
         lead = sum(wide) + 2 * last
         below = lead + LEAST > self.width and not whole
         if any(heads):
-            self.line("  ".join([*map(text.pad, heads, wide), *heads[last:]]).rstrip())
+            shown = [*map(text.pad, heads, wide), *([] if below else heads[last:])]
+            self.line("  ".join(shown).rstrip())
+        cut = not whole and (self.tty or not any(heads))
         lead = 4 if below else lead
         for row, plain in zip(rows, cells, strict=True):
             pieces = [
@@ -118,17 +120,14 @@ class Output:
                 for given, value, size in zip(row, plain, wide, strict=False)
             ]
             if below:
-                self.line(*pieces)
+                self.line(*pieces[:-1], _like(row[last - 1], plain[-1]))
                 pieces = [" " * lead]
-            first, *more = self._last(_plain(row[last]), max(LEAST, self.width - lead), whole=whole)
+            value, room = _plain(row[last]), max(LEAST, self.width - lead)
+            first, *more = text.wrap(value, room) if whole else [value]
+            first = text.cut(first, room) if cut else first
             self.line(*pieces, _like(row[last], first))
             for part in more:
                 self.line(" " * lead + part)
-
-    def _last(self, value: str, cells: int, *, whole: bool) -> list[str]:
-        if whole:
-            return list(text.wrap(value, cells))
-        return [text.cut(value, cells) if self.tty else value]
 
     def steps(self, title: str, commands: Sequence[tuple[str, str]]) -> None:
         """At most three next steps: (command, what for); a long command goes on after a ``\\``."""

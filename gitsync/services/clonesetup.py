@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from gitsync.storage.keys import KeyChoice
     from gitsync.storage.repository import Repository
 
+_OWN_IGNORE = "/.gitignore\n"
+
 
 def is_linked(repo: Repository) -> bool:
     """Whether this is a linked work tree beside code."""
@@ -63,19 +65,22 @@ def remember(repo: Repository, name: str, anchor: Oid, space: str, remote: str |
     repo.set_config(f"{branch}.rebase", "false")
     if remote is not None:
         repo.set_config("gitsync.remote", remote)
-        if not is_linked(repo):
-            push_own_branch(repo, remote, name)
-        else:
+        push_own_branch(repo, remote, name)
+        if is_linked(repo):
             repo.set_config(f"{branch}.pushRemote", remote)
     repo.set_config("gitsync.anchor", anchor)
 
 
 def push_own_branch(repo: Repository, remote: str, name: str) -> None:
-    """Make plain ``git push`` move this person's branch and numbered tags, and nothing else."""
+    """Make plain ``git push`` move this person's branch and numbered tags, and nothing else.
+
+    Beside code it is said for the ledger's work tree alone.
+    """
     key = f"remote.{remote}.push"
-    repo.git("config", "--local", "--unset-all", key, check=False)
+    scope = "--worktree" if is_linked(repo) else "--local"
+    repo.git("config", scope, "--unset-all", key, check=False)
     for spec in (f"refs/heads/people/{name}", f"refs/tags/{name}@*:refs/tags/{name}@*"):
-        repo.git("config", "--local", "--add", key, spec)
+        repo.git("config", scope, "--add", key, spec)
 
 
 def add_remote(repo: Repository, url: str) -> None:
@@ -91,13 +96,22 @@ def add_remote(repo: Repository, url: str) -> None:
     repo.git("remote", "add", "--", "origin", url)
 
 
+def absolute(cwd: Path, url: str) -> str:
+    """A relative path of a repository, made absolute: it is kept in another folder's config."""
+    if "://" in url or (":" in url and not url.startswith((".", "/"))):
+        return url
+    path = cwd / url
+    return str(path.resolve()) if path.exists() else url
+
+
 def switch(repo: Repository, branch: str, commit: Oid) -> None:
     """Put HEAD on ``branch`` at ``commit`` and bring the files that are not there yet.
 
     Files that lie there already are left as they are.
     """
     repo.git("symbolic-ref", "HEAD", branch)
-    repo.git("read-tree", commit)
+    repo.git("read-tree", "--reset", commit)
+    give_way(repo, commit)
     # Only what is missing is written: the user's own files win over the snapshot's.
     out = repo.git("ls-files", "--deleted", "-z").out
     if out:
@@ -112,20 +126,37 @@ def linked_folder(repo: Repository, path: str) -> Path:
     """
     if repo.work_tree is None:
         raise EnvironmentFault("repo.bare", "--path needs a repository with a work tree")
+    if repo.config("gitsync.anchor") is not None:
+        raise EnvironmentFault(
+            "init.exists", "there is a ledger beside this code already", hint="gitsync status"
+        )
+    if repo.config("core.worktree") is not None:
+        # Settings of one work tree alone make git apply this one to all of them.
+        raise EnvironmentFault(
+            "repo.unsupported",
+            "this is a submodule, or its files lie apart from its repository: a linked folder"
+            " cannot stand beside them",
+            hint="keep the ledger in the repository above, or in a clone of its own",
+        )
     root = repo.work_tree.resolve()
     folder = (root / path).resolve()
     if root not in folder.parents:
         raise UsageError("init.path", f"--path {path} must be a folder inside {root}")
     inside = folder.relative_to(root).as_posix()
-    tracked = repo.git("ls-files", "--", inside).out
-    if tracked or (folder.is_dir() and any(folder.iterdir())):
+    setting = os.path.relpath(folder, repo.common_dir.parent)
+    # A run that was cut off has said first that the folder is its own.
+    begun = repo.config("gitsync.path") == setting and (folder / ".git").is_file()
+    tracked = repo.git("--literal-pathspecs", "ls-files", "--", inside).out
+    if tracked or (not begun and folder.exists() and not _is_empty(folder)):
         raise EnvironmentFault(
             "init.path-used", f"{inside} holds files already",
             hint="name a folder that does not exist yet: --path plans/",
         )  # fmt: skip
-    repo.git(
-        "worktree", "add", "--quiet", "--detach", "--no-checkout", str(folder), _any_commit(repo)
-    )
+    repo.set_config("gitsync.path", setting)
+    if not begun:
+        # A folder that was removed by hand is still on git's list: that is what --force is for.
+        add = ["worktree", "add", "--force", "--quiet", "--detach", "--no-checkout"]
+        repo.git(*add, str(folder), _any_commit(repo))
     exclude = repo.common_dir / "info" / "exclude"
     exclude.parent.mkdir(exist_ok=True)
     line = f"/{inside}/"
@@ -134,10 +165,31 @@ def linked_folder(repo: Repository, path: str) -> Path:
         exclude.write_text(f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{line}\n")
     # All work trees share that list, and the ledger may hold a folder of the same name. A file
     # that ignores itself takes the line back inside the ledger, and is seen by nobody else.
-    name = inside.partition("/")[0]
-    (folder / ".gitignore").write_text(f"/.gitignore\n!/{name}/\n")
-    repo.set_config("gitsync.path", os.path.relpath(folder, repo.common_dir.parent))
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text(f"{_OWN_IGNORE}!/{inside.partition('/')[0]}/\n")
     return folder
+
+
+def _is_empty(folder: Path) -> bool:
+    return folder.is_dir() and not any(folder.iterdir())
+
+
+def give_way(repo: Repository, commit: Oid) -> None:
+    """Take our own ``.gitignore`` out of the way of one that ``commit`` holds."""
+    if repo.work_tree is None or not is_linked(repo):
+        return
+    ours = repo.work_tree / ".gitignore"
+    if b".gitignore" in repo.facts.tree(repo.facts.commit(commit).tree) and (
+        ours.is_file() and ours.read_text(errors="replace").startswith(_OWN_IGNORE)
+    ):
+        ours.unlink()
+
+
+def remove_linked(code: Repository, folder: Path) -> None:
+    """Undo :func:`linked_folder` for a folder that nobody has worked in."""
+    code.git("config", "--local", "--unset-all", "gitsync.path", check=False)
+    code.git("worktree", "remove", "--force", "--", str(folder), check=False)
 
 
 def _any_commit(repo: Repository) -> str:

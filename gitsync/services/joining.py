@@ -11,7 +11,7 @@ from gitsync.domain.names import DEFAULT_SPACE, REQUESTS, check_domain, people_b
 from gitsync.domain.objects import Commit, Oid
 from gitsync.services import clonesetup
 from gitsync.services.pulling import verify_view
-from gitsync.services.refview import RefView, fetch_view
+from gitsync.services.refview import MIRROR, RefView, fetch_view
 from gitsync.services.rosters import key_in_request, request_message
 from gitsync.services.sources import keep, send
 from gitsync.services.workspace import Workspace
@@ -65,15 +65,18 @@ def join(host: Host, options: JoinOptions) -> Joined:
     name = check_domain(options.name)
     if options.anchor is not None and not re.fullmatch(r"[0-9a-f]{40}", options.anchor):
         raise UsageError("anchor.malformed", "--anchor takes the full 40 digits of a commit id")
-    url = _absolute(host, options.url)
+    url = clonesetup.absolute(host.cwd, options.url)
     folder, remote, made = _place(host, options, url)
     inside = replace(host, cwd=folder)
     repo = Repository.open(folder)
     try:
         view = fetch_view(repo, repo.remote(remote), DEFAULT_SPACE)
-    except EnvironmentFault:
+        _refuse_hidden(repo, view, options)
+    except GitsyncError:
         if made:
             _remove(folder)
+        elif options.path is not None:
+            clonesetup.remove_linked(Repository.open(host.cwd), folder)
         raise
     ws = replace(Workspace.open(inside), remote=remote, domain=name)
     ws = ws.with_anchor(Oid(options.anchor)) if options.anchor else ws
@@ -84,17 +87,19 @@ def join(host: Host, options: JoinOptions) -> Joined:
     roster = verified.state.settings.roster
     _refuse_taken(ws, view, roster, signer.public_key, options)
     clonesetup.configure(repo, name, choice, signer.public_key)
-    clonesetup.remember(repo, name, anchor, DEFAULT_SPACE, remote)
-    ws = Workspace.open(inside)
+    ws = replace(Workspace.open(inside), remote=remote, anchor=anchor)
     branch = people_branch(name)
     tip = _own_branch(ws, name) or verified.state.commit
     keep(ws, {branch: tip}, "gitsync: join")
     clonesetup.switch(ws.repo, branch, tip)
     entry = roster.key(signer.public_key.blob)
     admitted = entry is not None and name in entry.names
-    requested = False
+    request = None
     if not admitted:
-        requested = _request(ws, name, signer, options, verified.state.commit)
+        request = _request(ws, name, signer, options, verified.state.commit)
+    # From here on this is a clone like any other: what was cut off before is begun again.
+    clonesetup.remember(repo, name, anchor, DEFAULT_SPACE, remote)
+    requested = request is not None and send(Workspace.open(inside), {REQUESTS + name: request})
     return Joined(
         name, folder, anchor, options.anchor is not None, verified.state.number,
         signer.public_key.fingerprint, admitted, requested,
@@ -120,12 +125,18 @@ def _place(host: Host, options: JoinOptions, url: str) -> tuple[Path, str, bool]
     return folder, "origin", made
 
 
-def _absolute(host: Host, url: str) -> str:
-    """A relative path of a repository, made absolute: it is kept in another folder's config."""
-    if "://" in url or (":" in url and not url.startswith((".", "/"))):
-        return url
-    path = host.cwd / url
-    return str(path.resolve()) if path.exists() else url
+def _refuse_hidden(repo: Repository, view: RefView, options: JoinOptions) -> None:
+    """Code and ledger share git's list of excluded files, so a folder of the ledger that is named
+    like the ledger's own would be hidden, and its ``.gitignore`` is not ours to say otherwise."""
+    if options.path is None or view.common is None:
+        return
+    there = repo.facts.tree(repo.facts.commit(view.common).tree)
+    name = options.path.strip("./").partition("/")[0]
+    if b".gitignore" in there and name.encode() in there:
+        raise UsageError(
+            "init.path", f"the ledger has a folder {name} too, whose files would be hidden",
+            hint=f"name another folder: --path {name}-ledger",
+        )  # fmt: skip
 
 
 def _folder(host: Host, options: JoinOptions) -> Path:
@@ -141,9 +152,14 @@ def _folder(host: Host, options: JoinOptions) -> Path:
 
 def _half_joined(folder: Path) -> bool:
     """Whether a folder is what an interrupted join left: a clone without an anchor yet."""
-    if not (folder / ".git").is_dir() or any(p.name != ".git" for p in folder.iterdir()):
+    if not (folder / ".git").is_dir():
         return False
-    return Repository.open(folder).config("gitsync.anchor") is None
+    repo = Repository.open(folder)
+    if repo.config("gitsync.anchor") is not None:
+        return False
+    return repo.config("gitsync.domain") is not None or all(
+        one.name == ".git" for one in folder.iterdir()
+    )
 
 
 def _remove(folder: Path) -> None:
@@ -202,13 +218,18 @@ def _asked_by_other(ws: Workspace, request: Oid, key: PublicKey) -> bool:
 
 
 def _own_branch(ws: Workspace, name: str) -> Oid | None:
-    """The branch of this name on the remote, when somebody comes back to it."""
-    return ws.repo.refs.get(f"refs/gitsync/remotes/{ws.remote}/heads/people/{name}")
+    """The branch of this name on the remote, when somebody comes back to it, with its numbers:
+    to give one out a second time would be a fork."""
+    base = f"{MIRROR}{ws.remote}"
+    tip = ws.repo.refs.get(f"{base}/heads/people/{name}")
+    if tip is not None and ws.remote is not None:
+        spec = f"+refs/tags/{name}@*:{base}/tags/{name}@*"
+        ws.repo.remote(ws.remote).fetch([spec])
+    return tip
 
 
-def _request(ws: Workspace, name: str, signer: Signer, options: JoinOptions, tip: Oid) -> bool:
-    """Push a signed request; a further clone's is signed by the person's key. Returns whether
-    it was sent."""
+def _request(ws: Workspace, name: str, signer: Signer, options: JoinOptions, tip: Oid) -> Oid:
+    """Sign and keep a request to join; a further clone's is signed by the person's key."""
     author = signer
     if options.authority is not None:
         choice = find_key(options.authority, lambda _: None, {}, ws.host.home)
@@ -217,6 +238,5 @@ def _request(ws: Workspace, name: str, signer: Signer, options: JoinOptions, tip
     message = request_message(name, signer.public_key, ws.ledger())
     commit = Commit(ws.facts.commit(tip).tree, (tip,), who, who, message)
     oid = ws.commit_as_me(commit, author)
-    ref = REQUESTS + name
-    keep(ws, {ref: oid}, "gitsync: join request")
-    return send(ws, {ref: oid})
+    keep(ws, {REQUESTS + name: oid}, "gitsync: join request")
+    return oid

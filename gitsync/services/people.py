@@ -54,7 +54,7 @@ def snapshot(ws: Workspace, message: str | None) -> Snapshot:
     last = max(tags, default=0)
     before = ws.facts.tag(tags[last]).target if last else None
     files = ws.work_tree()
-    tip = Oid(ws.repo.git("rev-parse", "--verify", "HEAD^{commit}").out.decode().strip())
+    tip = files.tip()
     tree = files.tree_of_files(tip)
     paths = tuple(path for _, path in files.changes())
     number = last + 1
@@ -64,13 +64,13 @@ def snapshot(ws: Workspace, message: str | None) -> Snapshot:
     pending = _unfinished(ws, tip, domain, number)
     if pending and tree == ws.facts.commit(tip).tree:
         commit = tip
+        files.settle(tip)
     else:
         record = CommitRecord(kind=STATE, ledger=ws.ledger(), predecessor=before)
         text = printable(message or _default(paths), 2000) if message is None else message
         body = write_commit_record(text, record, (DOMAIN, domain), (NUMBER, str(number)))
         who = ws.identity()
-        other = files.merging()
-        parents = (tip, other) if other else (tip,)
+        parents = (tip, *files.merging())
         commit = ws.commit_as_me(Commit(tree, parents, who, who, body), signer)
         ref = ws.repo.head()
         files.move_to(ref or "HEAD", commit, tip, f"gitsync: {domain}@{number}")

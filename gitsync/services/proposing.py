@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gitsync.codec import trailers
 from gitsync.codec.records import printable, write_commit_record
 from gitsync.domain.errors import RefusedError, UsageError
-from gitsync.domain.ledger.history import incoming
+from gitsync.domain.ledger.history import incoming, merge_bases
 from gitsync.domain.ledger.judge import judge
 from gitsync.domain.ledger.state import Candidate, Decision, Refusal, State
 from gitsync.domain.merge.trees import diff_trees, entry_at
@@ -20,11 +20,12 @@ from gitsync.domain.names import (
     parse_proposal_name,
 )
 from gitsync.domain.objects import Commit, Oid
-from gitsync.domain.records import PROPOSAL, CommitRecord, Receipt
+from gitsync.domain.records import PROPOSAL, WITHDRAWAL, CommitRecord, Receipt
 from gitsync.services import artifacts
 from gitsync.services.chain import ready_index
-from gitsync.services.sources import fresh_view, keep, known_view, receipts_in, send
+from gitsync.services.sources import fresh_view, known_view, receipts_in, send
 from gitsync.services.workspace import Workspace, relative_to
+from gitsync.storage.refs import RefUpdate
 
 if TYPE_CHECKING:
     from gitsync.storage.index import PositionIndex
@@ -70,14 +71,15 @@ def propose(ws: Workspace, options: ProposeOptions) -> Proposed:
         _sponsored(ws, state, options.sponsor) if options.sponsor else _draft(ws, state, options)
     )
     base = ws.facts.commit(draft.parents[0]).tree
-    common = ws.facts.commit(state.commit).tree
-    changed = [
-        change.path.decode("utf-8", "replace")
-        for change in diff_trees(ws.facts, common, draft.tree)
-    ]
-    slug = check_slug(options.slug) if options.slug else _slug(options, changed)
+    changed = _changed(ws, state, draft)
+    slug = check_slug(options.slug) if options.slug else _free_slug(ws, options, changed)
     name = ProposalName(ws.me(), slug)
     before = ws.repo.refs.get(name.ref)
+    if before in after:
+        raise UsageError(
+            "proposal.after-itself", f"{name} cannot come after itself: this is an update of it",
+            hint="give the new change a name of its own: --slug NAME",
+        )  # fmt: skip
     again = _unchanged(ws, draft, before, after)
     if again is None and draft.tree == base and not after and _inside(ws, state, draft.parents[0]):
         raise RefusedError(
@@ -95,8 +97,7 @@ def propose(ws: Workspace, options: ProposeOptions) -> Proposed:
             replace(draft, message=write_commit_record(printable_text(text), record))
         )
     decision = check_here(ws, state, name, oid)
-    _advance(ws, options, oid)
-    keep(ws, {name.ref: oid}, "gitsync: propose")
+    _record(ws, options, name, oid, before)
     sent = send(ws, {name.ref: oid})
     return Proposed(name, oid, sent, tuple(changed), decision, before is not None)
 
@@ -113,19 +114,36 @@ def _draft(ws: Workspace, state: State, options: ProposeOptions) -> Commit:
     who = ws.identity()
     if options.paths:
         paths = [relative_to(files.root, ws.host.cwd, path) for path in options.paths]
-        tree = files.tree_of_files(state.commit, paths)
-        return Commit(tree, (state.commit,), who, who, b"")
-    tip = _tip(ws)
-    tree = files.tree_of_files(tip)
-    other = files.merging()
-    return Commit(tree, (tip, other) if other else (tip,), who, who, b"")
+        base = _base_of_files(ws, state, files.tip())
+        return Commit(files.tree_of_files(base, paths), (base,), who, who, b"")
+    tip = files.tip()
+    return Commit(files.tree_of_files(tip), (tip, *files.merging()), who, who, b"")
 
 
-def _tip(ws: Workspace) -> Oid:
-    done = ws.repo.git("rev-parse", "--verify", "--quiet", "HEAD^{commit}", check=False)
-    if done.code != 0:
-        raise RefusedError("branch.empty", "this branch has no commit yet", hint="gitsync pull")
-    return Oid(done.out.decode().strip())
+def _changed(ws: Workspace, state: State, draft: Commit) -> list[str]:
+    """The paths that a draft would change in ``common``: unlike what is there, and unlike what
+    they were when the draft was begun, for the others changed without it."""
+    begun = _base_of_files(ws, state, *draft.parents)
+    before = {} if begun == state.commit else _unlike(ws, begun, draft)
+    now = _unlike(ws, state.commit, draft)
+    return [path for path in now if path in (before or now)]
+
+
+def _unlike(ws: Workspace, snapshot: Oid, draft: Commit) -> dict[str, None]:
+    changes = diff_trees(ws.facts, ws.facts.commit(snapshot).tree, draft.tree)
+    return {change.path.decode("utf-8", "replace"): None for change in changes}
+
+
+def _base_of_files(ws: Workspace, state: State, *tips: Oid) -> Oid:
+    """The last snapshot that the files were brought up to: what landed since is not in them, and
+    on top of a later one they would take it back."""
+    index = _index(ws, state)
+    try:
+        new = incoming(ws.facts, index, tips, limit=1 << 40)
+        floor = max((place[1] for one in new.frontier if (place := index.get(one))), default=1)
+        return index.snapshot(floor)
+    finally:
+        index.close()
 
 
 def _sponsored(ws: Workspace, state: State, ref: str) -> Commit:
@@ -139,13 +157,14 @@ def _sponsored(ws: Workspace, state: State, ref: str) -> Commit:
     commit = ws.facts.commit(oid)
     index = _index(ws, state)
     new = incoming(ws.facts, index, [oid], limit=state.settings.policy.limits.proposal_commits)
+    bases = merge_bases(ws.facts, index, new.frontier)
     index.close()
-    if len(new.frontier) != 1:
+    if len(bases) != 1:
         raise RefusedError(
             "sponsor.bases", "the change stands on several versions of common",
             hint="rebase it onto one first: git rebase common",
         )  # fmt: skip
-    return Commit(commit.tree, (new.frontier[0],), commit.author, ws.identity(), commit.message)
+    return Commit(commit.tree, bases, commit.author, ws.identity(), commit.message)
 
 
 def _index(ws: Workspace, state: State) -> PositionIndex:
@@ -180,18 +199,30 @@ def _unchanged(
     """The proposal that is there, if making it again would change nothing."""
     if before is None or after:
         return None
+    if ws.facts.record(before).kind == WITHDRAWAL:
+        return None
     commit = ws.facts.commit(before)
     same = commit.tree == draft.tree and draft.parents in ((before,), commit.parents)
     return before if same else None
 
 
-def _advance(ws: Workspace, options: ProposeOptions, oid: Oid) -> None:
-    """Put a whole-branch proposal on the branch; other kinds stand beside it."""
-    if options.paths or options.sponsor:
-        return
-    ref, tip = ws.repo.head(), _tip(ws)
-    if ref is not None and tip != oid:
-        ws.work_tree().move_to(ref, oid, tip, "gitsync: propose")
+def _record(
+    ws: Workspace, options: ProposeOptions, name: ProposalName, oid: Oid, before: Oid | None
+) -> None:
+    """Name the proposal, and put one of the whole branch on the branch; others stand beside it.
+
+    Both at once: of two runs one wins. The name comes first, by which a run after a kill knows
+    the proposal again. Raises RefsMovedError ``ref.moved``.
+    """
+    updates = [RefUpdate(name.ref, oid, before)] if oid != before else []
+    files, ref = ws.work_tree(), None
+    if not (options.paths or options.sponsor):
+        ref, tip = ws.repo.head(), files.tip()
+        if ref is not None and tip != oid:
+            updates.append(RefUpdate(ref, oid, ws.facts.commit(oid).parents[0]))
+    ws.repo.refs.transact(updates, message="gitsync: propose")
+    if ref is not None:
+        files.settle(oid)
 
 
 def _check_expectations(ws: Workspace, state: State, expect: tuple[str, ...]) -> None:
@@ -236,6 +267,25 @@ def _slug(options: ProposeOptions, changed: list[str]) -> str:
         stem = changed[0].rpartition("/")[2].rpartition(".")[0] or changed[0]
         return check_slug(slugify(stem) or "change")
     return check_slug(slugify(options.message or "") or "change")
+
+
+def _free_slug(ws: Workspace, options: ProposeOptions, changed: list[str]) -> str:
+    """A slug that replaces no other change of ours: a name that nobody typed is an update only of
+    what the new proposal holds too."""
+    first = slug = _slug(options, changed)
+    number = 1
+    while options.paths or options.sponsor:
+        before = ws.repo.refs.get(ProposalName(ws.me(), slug).ref)
+        if before is None or ws.facts.record(before).kind == WITHDRAWAL:
+            break
+        commit = ws.facts.commit(before)
+        parent = ws.facts.commit(commit.parents[0]).tree
+        held = diff_trees(ws.facts, parent, commit.tree)
+        if all(change.path.decode("utf-8", "replace") in changed for change in held):
+            break
+        number += 1
+        slug = check_slug(f"{first[:30]}-{number}")
+    return slug
 
 
 def _default_message(draft: Commit, changed: list[str]) -> str:

@@ -13,6 +13,7 @@ from gitsync.domain.names import APPROVALS, PROPOSALS, REQUESTS
 from gitsync.domain.objects import Commit, Oid
 from gitsync.domain.records import CommitRecord
 from gitsync.services.artifacts import commit_at
+from gitsync.services.clonesetup import give_way
 from gitsync.services.refview import local_view
 from gitsync.services.sources import fresh_view, known_view
 from gitsync.services.states import load_state
@@ -146,6 +147,7 @@ def follow(ws: Workspace, state: State, target: Oid, *, pinned: bool = False) ->
         return "elsewhere"
     tip = ws.repo.refs.get(branch)
     tree = ws.work_tree()
+    give_way(ws.repo, target)
     if tip is None:
         tree.forward(target)
         return "forward"
@@ -277,9 +279,4 @@ def _go(ws: Workspace, state: State, target: Oid, number: int) -> None:
     if place is None or place[0] <= number:
         ws.work_tree().forward(target)
         return
-    done = ws.repo.git("reset", "--keep", "--quiet", target, check=False)
-    if done.code != 0:
-        raise RefusedError(
-            "worktree.in-the-way", f"uncommitted work is in the way: {done.err.strip()[-300:]}",
-            hint="keep it first: gitsync snapshot   (or: git stash)",
-        )  # fmt: skip
+    ws.work_tree().back(ws.branch(), target)

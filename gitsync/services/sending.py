@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, GitsyncError
 from gitsync.domain.names import APPROVALS, PROPOSALS, person_of
-from gitsync.services.refview import note_held
+from gitsync.services.refview import MIRROR, note_held
 from gitsync.services.sources import fresh_view, known_view, receipts_in
 from gitsync.storage.refs import RefUpdate
 
@@ -59,16 +59,18 @@ def push(ws: Workspace) -> Pushed:
     remote = ws.repo.remote(ws.remote)
     fresh_view(ws)
     mine = {ref: oid for ref, oid in own_refs(ws).items() if not _answered(ws, ref, oid)}
-    there = remote.list(*mine) if mine else {}
+    numbers = f"refs/tags/{ws.me()}@*"
+    there = remote.list(*mine, numbers)
+    if there.keys() - mine.keys():
+        # Numbers given out in another clone of this name are not given out here again.
+        mirror = f"{MIRROR}{ws.remote}/tags/{ws.me()}@*"
+        remote.fetch([f"+{numbers}:{mirror}"])
     updates = [
         RefUpdate(ref, oid, there.get(ref)) for ref, oid in mine.items() if there.get(ref) != oid
     ]
     behind = [one.ref for one in updates if _is_behind(ws, one)]
     updates = [one for one in updates if one.ref not in behind]
-    refused: list[tuple[str, str]] = [
-        (ref, "the remote has newer work of yours: gitsync pull, or fetch and merge it")
-        for ref in behind
-    ]
+    refused = [(ref, _newer(ws, ref)) for ref in behind]
     sent: list[str] = []
     for update in updates:
         try:
@@ -85,6 +87,16 @@ def push(ws: Workspace) -> Pushed:
     heads = {ref: mine[ref] for ref in sent if ref.startswith("refs/heads/")}
     note_held(ws.repo, ws.remote, heads)
     return Pushed(ws.remote, tuple(sent), tuple(refused), nothing=not updates and not behind)
+
+
+def _newer(ws: Workspace, ref: str) -> str:
+    name = ref.rpartition("/")[2]
+    if ref.startswith("refs/tags/"):
+        return (
+            f"another clone of {ws.me()} has numbered a snapshot {name}; give yours a new number:"
+            f" git tag -d {name}, then: gitsync snapshot"
+        )
+    return f"the remote has newer work of yours: git pull --no-rebase {ws.remote} people/{name}"
 
 
 def _answered(ws: Workspace, ref: str, oid: Oid) -> bool:

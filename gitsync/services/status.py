@@ -98,7 +98,9 @@ def status(host: Host) -> Status:
         and view.common != position.commit
         and ws.facts.store.has(view.common)
     ):
-        offered = read_snapshot(ws.facts.commit(view.common).message).number
+        # What is no snapshot is for pull to refuse, with its reasons.
+        with suppress(GitsyncError):
+            offered = read_snapshot(ws.facts.commit(view.common).message).number
     return Status(
         repository=True,
         domain=ws.domain,

@@ -26,10 +26,10 @@ from gitsync.storage.refs import RefsMovedError, RefUpdate
 from gitsync.storage.transport import RemoteRejectedError
 
 if TYPE_CHECKING:
-    from gitsync.domain.objects import Oid
     from collections.abc import Callable
 
     from gitsync.domain.ledger.state import State
+    from gitsync.domain.objects import Oid
     from gitsync.services.home import Home
     from gitsync.services.refview import RefView
     from gitsync.services.verifying import Progress, Verifier

@@ -58,7 +58,7 @@ class Workspace:
         repo = Repository.open(host.cwd)
         linked = repo.config("gitsync.path")
         if linked is not None and not (repo.work_tree and _is_linked(repo, linked)):
-            repo = Repository.open(repo.common_dir.parent / linked)
+            repo = _open_linked(repo, linked)
         anchor = repo.config("gitsync.anchor")
         return cls(
             host=host,
@@ -246,6 +246,18 @@ def processors() -> int:
     import os
 
     return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+
+
+def _open_linked(code: Repository, linked: str) -> Repository:
+    folder = code.common_dir.parent / linked
+    if (folder / ".git").exists():
+        return Repository.open(folder)
+    if code.config("gitsync.anchor") is None:
+        return code  # a run that was cut off before it made the folder
+    raise EnvironmentFault(
+        "folder.missing", f"the ledger's folder {folder} is gone",
+        hint=f"bring it back: git worktree add --force {folder} people/YOU",
+    )  # fmt: skip
 
 
 def _is_linked(repo: Repository, linked: str) -> bool:

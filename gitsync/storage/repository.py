@@ -62,10 +62,16 @@ class Repository:
         return repo
 
     def refuse_partial(self) -> None:
-        """Refuse shallow clones: verification needs all of the history.
+        """Refuse shallow and partial clones: verification needs all of the history.
 
-        Raises EnvironmentFault ``repo.shallow``.
+        Raises EnvironmentFault ``repo.shallow`` or ``repo.unsupported``.
         """
+        # libgit2 refuses the extension, but git also filters by a setting of the remote.
+        if b"promisor" in (self.common_dir / "config").read_bytes().lower() and any(
+            entry.name.startswith("remote.") and entry.name.endswith(".promisor")
+            for entry in self.handle.config
+        ):
+            raise _refused(self.common_dir, ValueError("partialclone"))
         if (self.common_dir / "shallow").exists():
             raise EnvironmentFault(
                 "repo.shallow",

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, RefusedError
 from gitsync.domain.objects import Oid
 from gitsync.storage import gitcli
+from gitsync.storage.refs import ZERO, RefsMovedError, RefUpdate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gitsync.storage.repository import Repository
+
+# What git leaves in its folder while it waits for the user, and what a commit clears away.
+_UNFINISHED = (
+    "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply", "BISECT_LOG",
+)  # fmt: skip
+_SETTLED = (
+    "MERGE_HEAD", "MERGE_MSG", "MERGE_MODE", "MERGE_RR", "SQUASH_MSG", "CHERRY_PICK_HEAD",
+    "REVERT_HEAD",
+)  # fmt: skip
 
 
 class WorkTree:
@@ -38,17 +49,45 @@ class WorkTree:
         """Paths with unsettled merge conflicts."""
         return [path for status, path in self.changes() if "U" in status or status in ("AA", "DD")]
 
-    def merging(self) -> Oid | None:
-        """The other side of a merge that plain git began and that is not committed yet."""
+    def tip(self) -> Oid:
+        """The commit that HEAD stands at. Raises RefusedError ``branch.empty``."""
+        done = self.repo.git("rev-parse", "--verify", "--quiet", "HEAD^{commit}", check=False)
+        if done.code != 0:
+            raise RefusedError("branch.empty", "this branch has no commit yet", hint="gitsync pull")
+        return Oid(done.out.decode().strip())
+
+    def merging(self) -> tuple[Oid, ...]:
+        """The other sides of a merge that plain git began and that is not committed yet.
+
+        Raises RefusedError ``merge.unsettled`` where only git can finish it.
+        """
         try:
-            first = (self.repo.git_dir / "MERGE_HEAD").read_text().split("\n")[0].strip()
+            sides = (self.repo.git_dir / "MERGE_HEAD").read_text().split()
         except FileNotFoundError:
-            return None
-        return Oid(first)
+            return ()
+        if (self.repo.git_dir / "MERGE_AUTOSTASH").exists():
+            raise RefusedError(
+                "merge.unsettled",
+                "git put uncommitted work aside for this merge and brings it back with it",
+                hint="finish the merge first: git commit",
+            )
+        return tuple(Oid(side) for side in sides)
+
+    def refuse_unfinished(self) -> None:
+        """Raises RefusedError ``merge.unsettled`` in the middle of a merge, rebase or the like."""
+        found = [name for name in _UNFINISHED if (self.repo.git_dir / name).exists()]
+        if found:
+            raise RefusedError(
+                "merge.unsettled",
+                f"git is in the middle of something here ({found[0]})",
+                hint="finish it or call it off first: git status says how",
+            )
 
     def tree_of_files(self, base: Oid | None, paths: Sequence[str] | None = None) -> Oid:
-        """The tree that the files make: HEAD's index plus all changes, or only those of ``paths``
+        """The tree that the files make: the index plus all changes, or only those of ``paths``
         on top of the commit ``base``. The user's own index is not touched.
+
+        Where there is no index yet, ``base`` stands for it.
 
         Raises RefusedError ``merge.unsettled`` while conflicts are open.
         """
@@ -58,16 +97,26 @@ class WorkTree:
                 "some files still hold conflicts of a merge",
                 hint="settle them, then: git add FILE   (git status lists them)",
             )
+        import shutil
         import tempfile
 
         with tempfile.TemporaryDirectory(prefix="gitsync-index-") as folder:
-            env = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
-            start = ["read-tree", base] if base is not None else ["read-tree", "--empty"]
-            gitcli.run(start, cwd=self.root, env=env)
+            copy = Path(folder) / "index"
+            env = {"GIT_INDEX_FILE": str(copy)}
+            # The user's index knows what HEAD does not: files added by force, or left out of a
+            # sparse work tree, whose absence is no deletion.
+            with suppress(FileNotFoundError):
+                shutil.copyfile(self.repo.git_dir / "index", copy)
+            if paths or not copy.exists():
+                start = ["--reset", base] if base is not None else ["--empty"]
+                gitcli.run(["read-tree", *start], cwd=self.root, env=env)
             what = ["-A", "--", *(f":(literal){path}" for path in paths)] if paths else ["-A"]
             # New blobs lie loose after "git add": they are synced before a commit names them.
             done = gitcli.run(
-                ["-c", "core.fsync=added", "add", *what], cwd=self.root, env=env, check=False
+                ["-c", "core.fsync=added", "add", "--sparse", *what],
+                cwd=self.root,
+                env=env,
+                check=False,
             )
             if done.code != 0:
                 raise RefusedError(
@@ -78,12 +127,22 @@ class WorkTree:
         return Oid(tree)
 
     def move_to(self, ref: str, new: Oid, old: Oid | None, message: str) -> None:
-        """Set the current branch ``ref`` to a commit whose files are the work tree's already."""
-        from gitsync.storage.refs import RefUpdate
+        """Set the current branch ``ref``, or a detached ``HEAD``, to a commit whose files are the
+        work tree's already. Raises RefsMovedError ``ref.moved``."""
+        if ref == "HEAD":
+            # Each work tree has a HEAD of its own, and only git run inside it means that one.
+            args = ["update-ref", "--no-deref", "-m", message, "HEAD", new, old or ZERO]
+            done = self.repo.git("-c", "core.fsync=all", *args, check=False)
+            if done.code != 0:
+                raise RefsMovedError("ref.moved", "HEAD moved meanwhile", hint="run it again")
+        else:
+            self.repo.refs.transact([RefUpdate(ref, new, old)], message=message)
+        self.settle(new)
 
-        self.repo.refs.transact([RefUpdate(ref, new, old)], message=message)
-        self.repo.git("read-tree", new)
-        for name in ("MERGE_HEAD", "MERGE_MSG", "MERGE_MODE"):
+    def settle(self, new: Oid) -> None:
+        """Let the index say what HEAD's new commit holds; an open merge is part of it now."""
+        self.repo.git("read-tree", "--reset", new)
+        for name in _SETTLED:
             (self.repo.git_dir / name).unlink(missing_ok=True)
         self.repo.git("update-index", "-q", "--refresh", check=False)
 
@@ -92,13 +151,56 @@ class WorkTree:
 
         Raises RefusedError ``worktree.in-the-way`` when that would overwrite something.
         """
-        done = self.repo.git("merge", "--ff-only", "--no-autostash", "--quiet", new, check=False)
-        if done.code == 0:
-            return
-        files = [line.strip() for line in done.err.splitlines() if line.startswith("\t")]
-        raise RefusedError(
-            "worktree.in-the-way",
-            "uncommitted work is in the way of the new version"
-            + (f": {', '.join(files[:8])}" if files else f": {done.err.strip()[-200:]}"),
-            hint="keep it first: gitsync snapshot   (or: git stash), then run this again",
+        # Without being asked, git would overwrite files that are ignored.
+        merge = ["merge", "--ff-only", "--no-autostash", "--no-overwrite-ignore", "--quiet", new]
+        done = self.repo.git(*merge, check=False)
+        files = _named(done)
+        if done.code != 0 and files and self._are_already(files, new):
+            done = self.repo.git(*merge, check=False)
+        if done.code != 0:
+            raise _in_the_way(done)
+
+    def back(self, branch: str, target: Oid) -> None:
+        """Put ``branch``, which is checked out, and its files at any commit, keeping uncommitted
+        work. Raises RefusedError ``worktree.in-the-way``."""
+        name = branch.removeprefix("refs/heads/")
+        done = self.repo.git(
+            "checkout", "--quiet", "--no-track", "--no-overwrite-ignore", "-B", name, target, "--",
+            check=False,
+        )  # fmt: skip
+        if done.code != 0:
+            raise _in_the_way(done)
+
+    def _are_already(self, files: Sequence[str], new: Oid) -> bool:
+        """Whether files in the way are those of ``new`` itself, as a pull that was killed leaves
+        them; if so, the index is told."""
+        for file in files:
+            there = self.repo.git("--literal-pathspecs", "ls-tree", new, "--", file).out
+            here = self.repo.git("hash-object", "--", file, check=False).out.strip()
+            if not here or there.partition(b"\t")[0].split() != [b"100644", b"blob", here]:
+                return False
+        said = self.repo.git("update-index", "--add", "--", *files, check=False)
+        return said.code == 0
+
+
+def _named(done: gitcli.Result) -> list[str]:
+    return [line[1:] for line in done.err.splitlines() if line.startswith("\t")]
+
+
+def _in_the_way(done: gitcli.Result) -> RefusedError:
+    if "index.lock" in done.err:
+        return RefsMovedError(
+            "ref.locked",
+            f"another git is at work on these files: {done.err.strip().splitlines()[0]}",
+            hint="run it again; a lock that stays after a crash can be removed by hand",
         )
+    files = _named(done)
+    hint = "keep it first: gitsync snapshot   (or: git stash), then run this again"
+    if "untracked" in done.err:
+        hint = "move these files away, or add them: gitsync snapshot; then run this again"
+    return RefusedError(
+        "worktree.in-the-way",
+        "uncommitted work is in the way of the new version"
+        + (f": {', '.join(files[:8])}" if files else f": {done.err.strip()[-200:]}"),
+        hint=hint,
+    )

@@ -101,6 +101,15 @@ def test_what_cannot_be_read_is_listed_with_its_problem(ledger, document):
     assert document(ledger.cli("james", "show", "plans/broken.md", "--json").out, "show")["problem"]
 
 
-def test_a_long_title_fits_the_width(ledger):
+def test_a_long_title_fits_a_terminal_and_is_whole_in_a_pipe(ledger):
     ledger.cli("james", "new", "plan", "word " * 40)
-    assert all(len(line) <= 80 for line in ledger.cli("james", "list").out.splitlines())
+    shown = ledger.cli("james", "list", tty=True).out
+    assert all(len(line) <= 80 for line in shown.splitlines())
+    assert ledger.cli("james", "list").out.count("word") == 40
+
+
+def test_an_unreadable_artifact_says_where(ledger, plan):
+    ledger.write("james", plan["path"], "---\nid: plan-bcdfgh\ntitle: [T\n---\n")
+    shown = ledger.cli("james", "list").out
+    assert f"{plan['path']}\n" in shown
+    assert f"unreadable: {plan['path']}:" in shown

@@ -21,10 +21,10 @@ def waiting(ledger):
 
 
 def test_shows_what_it_signs_and_asks(waiting):
-    no = waiting.cli("alice", "approve", "james/ready", answers="\n", tty=True)
+    no = waiting.cli("alice", "approve", "james/ready", answers="\n", tty=True, GIT_PAGER="")
     assert no.code == 1
     assert waiting.ws("alice").repo.refs.list("refs/heads/approvals/") == {}
-    yes = waiting.cli("alice", "approve", "ready", answers="y\n", tty=True)
+    yes = waiting.cli("alice", "approve", "ready", answers="y\n", tty=True, GIT_PAGER="")
     assert yes.code == 0
     shown = re.sub(r"\x1b\[[0-9]*m", "", yes.out)
     for line in (
@@ -83,3 +83,29 @@ def test_withdraw(waiting, document):
     assert (ran.code, "hint:  ask them" in ran.err) == (1, True)
     waiting.propose("carol", "c.md", "x\n", "mine")
     assert waiting.cli("carol", "withdraw", "mine").out.startswith("withdrawn carol/mine: ")
+
+
+def test_a_prompt_that_is_left_ends_its_line(waiting):
+    ran = waiting.cli("alice", "approve", "james/ready", answers="", tty=True, GIT_PAGER="")
+    assert ran.code == 1
+    assert re.search(r"\? \[y/N\] \n.*not approved\n$", ran.err, re.DOTALL)
+
+
+def test_says_when_an_approval_adds_nothing(waiting):
+    assert "adds nothing" in waiting.cli("james", "approve", "ready", "--yes").err
+    assert waiting.cli("alice", "approve", "james/ready", "--yes").err == ""
+    again = waiting.cli("alice", "approve", "james/ready", "--yes")
+    assert (again.code, again.err) == (0, "alice has approved this already; once is enough\n")
+
+
+def test_a_withdrawn_proposal_is_not_called_refused(waiting, document):
+    said = waiting.cli("james", "withdraw", "ready").out
+    assert "git reset --keep common" in said
+    waiting.witness()
+    waiting.pull("james")
+    assert "refused" not in waiting.cli("james", "proposals").out
+    status = waiting.cli("james", "status")
+    assert "ready" not in status.out
+    assert "gitsync receipt" not in status.out
+    found = document(waiting.cli("james", "status", "--json").out, "status")
+    assert [one["outcome"] for one in found["proposals"]] == ["withdrawn"]

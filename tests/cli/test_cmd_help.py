@@ -65,3 +65,42 @@ def test_completion(tmp_path, cli):
         [sys.executable, "-m", "gitsync"], capture_output=True, text=True, env=env, check=False
     )
     assert done.stdout.split() == ["plain,propose", "plain,proposals"]
+
+
+def completed(folder, *words):
+    """What the shell would offer for the last of ``words``: (kind, value) pairs."""
+    shell = {
+        "_GITSYNC_COMPLETE": "bash_complete",
+        "COMP_WORDS": " ".join(("gitsync", *words)),
+        "COMP_CWORD": str(len(words)),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "gitsync"], cwd=folder, env={**os.environ, **shell},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stderr == ""
+    return [tuple(line.split(",")) for line in done.stdout.split()]
+
+
+def test_completion_knows_what_is_in_the_ledger(ledger, document):
+    found = document(ledger.cli("james", "new", "plan", "T", "--json").out, "new")
+    ledger.cli("james", "propose", "-m", "A plan", "--slug", "mine")
+    here = ledger.folder("james")
+    assert completed(here, "show", "pl") == [("plain", found["id"])]
+    assert completed(here, "new", "s") == [("plain", "story")]
+    assert completed(here, "receipt", "m") == [("plain", "mine")]
+    assert completed(here, "approve", "james/") == [("plain", "james/mine")]
+    assert completed(here, "roster", "remove", "ja") == [("plain", "james")]
+    assert completed(here, "help", "ro") == [("plain", "roster")]
+    assert completed(here, "propose", "pl") == [("file", "pl")]
+
+
+def test_completion_outside_a_ledger_is_silent(tmp_path):
+    for words in (("show", "p"), ("approve", "a"), ("roster", "admit", "x")):
+        assert completed(tmp_path, *words) == []
+
+
+def test_json_may_stand_before_the_command(ledger, document):
+    before, after = ledger.cli("james", "--json", "list"), ledger.cli("james", "list", "--json")
+    assert before == after
+    document(before.out, "list")

@@ -24,7 +24,8 @@ def test_founds_and_names_at_most_three_steps(tmp_path, cli, make_key):
     assert "  witness   alice (you)\n" in head
     commands = [line for line in steps.splitlines() if line.startswith("  gitsync ")]
     assert len(commands) == 3
-    assert f"gitsync join ../hub.git --name THEM --anchor {anchor}" in steps
+    assert f"  gitsync join ../hub.git --name THEM \\\n    --anchor {anchor}\n" in steps
+    assert all(len(line) <= 80 for line in steps.splitlines())
     assert git(tmp_path / "hub.git", "rev-parse", "common") == anchor
     assert git(tmp_path / "work", "verify-tag", "common@1") == ""
 

@@ -14,7 +14,7 @@ def test_first_use_shows_what_to_compare(ledger, cli):
     assert "  trust     trusted on first use\n" in ran.out
     assert f"  ledger    {ledger.anchor}\n" in ran.out
     assert f"\n  {groups}\n" in ran.out
-    assert "Compare the ledger's id with the founder's" in ran.out
+    assert "Compare the ledger with the founder's" in ran.out
     assert "  gitsync roster admit dora  " in ran.out
 
 
@@ -55,3 +55,11 @@ def test_an_address_that_leads_nowhere_leaves_nothing(tmp_path, cli):
     assert ran.code == 3
     assert "cannot be reached" in ran.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_whoever_waits_to_be_admitted_is_told_so(ledger, cli):
+    assert join(cli, ledger, "dora", "--key", str(ledger.key("dora"))).code == 0
+    folder = next(path for path in ledger.root.iterdir() if path.name.startswith("dora"))
+    shown = cli(folder, "status").out
+    assert "nobody has admitted you yet" in shown
+    assert "roster admit" not in shown

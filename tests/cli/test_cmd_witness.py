@@ -14,8 +14,9 @@ def test_one_line_a_receipt_and_a_summary(ledger):
     assert (ran.code, ran.err) == (0, "")
     lines = ran.out.splitlines()
     assert lines[0] == "accepted common@2  alice/c"
-    assert lines[1].startswith("refused  james/clash  ")
-    assert lines[2] == "common@1 -> common@2: 1 accepted, 1 refused"
+    assert lines[1] == "refused  james/clash"
+    assert lines[2].startswith("    it conflicts with common@2: ")
+    assert lines[-1] == "common@1 -> common@2: 1 accepted, 1 refused"
     assert ledger.cli("alice", "witness", "run", "--once").out == "common@2: nothing to decide\n"
 
 

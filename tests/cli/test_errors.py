@@ -21,6 +21,8 @@ from gitsync.domain.errors import BugError, FormatError, Where
         (("receipt",), 2, "missing argument 'PROPOSAL'", "gitsync receipt --help"),
         (("roster", "admitt", "x"), 2, "there is no command 'admitt'", "gitsync roster admit"),
         (("xyzzy",), 2, "there is no command 'xyzzy'", "gitsync --help"),
+        (("commit",), 2, "there is no command 'commit'", "did you mean: gitsync propose"),
+        (("-C", "nowhere", "status"), 2, "there is no folder nowhere", ""),
         (("receipt", "a b"), 2, "'a b' cannot name a proposal", "use lower-case letters"),
     ],
 )

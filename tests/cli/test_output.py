@@ -82,7 +82,7 @@ def test_the_width_is_the_terminals_or_80():
 
 
 def test_a_table_fits_and_cuts_or_goes_on_in_its_last_column():
-    out, stream = terminal()
+    out, stream = terminal("80", tty=True)
     out.table(("A", "B"), [("x", "word " * 30), ("longer", "y")])
     lines = stream.getvalue().splitlines()
     assert [line[:9] for line in lines] == ["A       B", "x       w", "longer  y"]
@@ -91,6 +91,21 @@ def test_a_table_fits_and_cuts_or_goes_on_in_its_last_column():
     out, stream = terminal()
     out.table(("A", "B"), [("x", "word " * 30)], whole=True)
     assert stream.getvalue().count("word") == 30
+    out, stream = terminal()
+    out.table(("A", "B"), [("x", "word " * 30)])
+    assert stream.getvalue().count("word") == 30  # somebody may search in it
+
+
+def test_a_table_that_leaves_its_last_column_no_room_puts_it_below():
+    out, stream = terminal("80", tty=True)
+    name = "james/" + "a" * 50
+    out.table(("A", "B", "C"), [(name, "b" * 20, "word " * 30), ("short", "b", "c")])
+    lines = stream.getvalue().splitlines()
+    assert lines[1].split() == [name, "b" * 20]
+    assert lines[2].startswith("    word word")
+    assert lines[3].split() == ["short", "b"]
+    assert lines[4] == "    c"
+    assert max(map(len, lines)) <= 80
 
 
 def test_json_holds_no_control_character():

@@ -62,6 +62,8 @@ def test_ids_mean_the_same_thing_throughout() -> None:
     assert bound.line("made plan-k7x2mq at 1234abc", "made plan-bbbbbb at 9f9f9f9")
     assert bound.command("show plan-k7x2mq 1234abc") == "show plan-bbbbbb 9f9f9f9"
     assert not bound.line("again plan-k7x2mq", "again plan-cccccc")
+    assert not bound.line("the same plan-dddddd", "the same plan-bbbbbb")
+    assert not bound.line("the same abc1234", "the same 9f9f9f9")
 
 
 def test_lines_can_be_left_out_and_folders_are_kept(tmp_path: Path) -> None:

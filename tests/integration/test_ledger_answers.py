@@ -120,10 +120,10 @@ def test_a_stranger_s_withdrawal_does_not_answer_for_a_proposal_that_waits(ledge
 
 def test_a_refusal_under_another_s_name_does_not_answer_for_the_commit(ledger, hand):
     mine = waiting(hand)
-    hand.propose("carol/copy", mine)
-    hand.propose("james/x", mine)
+    for name in ("carol/copy", "james/x", "zoe/copy"):
+        hand.propose(name, mine)
     ledger.witness()
-    assert hand.rule("carol/copy") == "proposal.not-yours"
+    assert hand.rule("carol/copy") == hand.rule("zoe/copy") == "proposal.not-yours"
     assert hand.book().of_commit(mine).outcome == "waiting"
     quiet(ledger, hand)
 

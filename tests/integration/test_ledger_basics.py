@@ -151,13 +151,15 @@ def test_a_criss_cross_keeps_the_revert(ledger, hand):
     hand.propose("carol/right", right)
     ledger.witness()
     hand.reopen()
-    # The ledger takes the change of a.md back; a branch that knows left and right does not.
-    hand.propose("carol/revert", hand.change("carol", {"a.md": b"1\n2\n3\n"}))
+    # The ledger takes both changes back; a branch that knows left and right does not.
+    hand.propose("carol/revert", hand.change("carol", {"a.md": b"1\n2\n3\n", "b.md": b"b\n"}))
+    ledger.witness()
     tree = hand.tree({"a.md": b"1\nTWO\n3\n", "b.md": b"B\n", "c.md": b"new\n"}, base)
     hand.propose("james/cross", hand.commit("james", tree, left, right, message="both"))
     ledger.witness()
     assert hand.rule("james/cross") == "ledger.accepted"
     assert hand.read("a.md") == "1\n2\n3", "the revert is kept"
+    assert hand.read("b.md") == "b", "and so is the other, whichever base comes first"
     assert hand.read("c.md") == "new"
     check(ledger)
     invariants.all_of_them(ledger.hub, ledger.witness)

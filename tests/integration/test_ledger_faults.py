@@ -203,6 +203,28 @@ def test_killed_while_the_refs_of_one_emission_move_one_by_one(ledger, hand, mov
     ]
 
 
+def test_a_receipt_is_mended_although_the_proposal_s_ref_is_gone(ledger, hand):
+    """The branch had moved when the run died, and the proposer tidied up before the next one."""
+    from gitsync.services import home as homes
+
+    names = several(hand, 3)
+
+    def emit(self, updates):
+        move_alone(ledger, updates[:1])
+        die()
+
+    def work() -> None:
+        homes.RemoteHome.emit = emit
+        ledger.witness()
+
+    assert child(work) == signal.SIGKILL
+    for name in names:
+        hand.put(f"refs/heads/proposals/{name}", None)
+    assert ledger.witness().healed_receipts == 3
+    assert all(hand.rule(name) == "ledger.accepted" for name in names)
+    assert invariants.all_of_them(ledger.hub, ledger.witness) == 4
+
+
 def test_recovery_killed_as_well_comes_to_the_same(ledger, hand):
     names = several(hand, 3)
     from gitsync.services import home as homes

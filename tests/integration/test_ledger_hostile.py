@@ -396,12 +396,13 @@ def test_a_folder_inside_a_thousand_folders_is_refused(ledger, hand):
 
 
 def test_merging_every_old_snapshot_one_by_one_is_no_quadratic_search(ledger, hand):
-    for n in range(12):
+    count = 36
+    for n in range(count):
         hand.propose(f"james/p{n}", hand.change("james", {f"f{n}.md": b"x\n"}))
     ledger.witness()
     hand.reopen()
     tip = hand.common
-    for n in range(1, 13):
+    for n in range(1, count + 1):
         tree = hand.facts.commit(hand.common).tree
         tip = hand.commit("carol", tree, tip, hand.snapshot(n), message=f"again {n}")
     hand.propose("carol/x", hand.change("carol", {"new.md": b"x\n"}, tip))

@@ -61,8 +61,8 @@ def _warn(app: App, ws: Workspace, found: Review) -> None:
     me = person_of(ws.me())
     if me in found.approved_by:
         app.out.note(f"{me} has approved this already; once is enough")
-    elif person_of(found.name.domain) == me:
-        app.out.note("this is your own proposal: yours counts only if a rule says proposer-counts")
+    elif found.name.domain == ws.me():
+        app.out.note("this is your own proposal: your approval adds nothing to it")
 
 
 def _present(app: App, ws: Workspace, found: Review) -> None:

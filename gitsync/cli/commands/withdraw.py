@@ -35,7 +35,7 @@ def run(app: App, options: Options) -> None:
             )
         )  # fmt: skip
         return
-    app.out.wrapped(f"withdrawn {name}: no state of it can be brought back", "  ", "")
+    app.out.wrapped(f"withdrawn {name}: for good, once the witness has seen it", "  ", "")
     app.out.line("  sent" if found.sent else "  queued; send it later: gitsync push")
     app.out.line("  your files keep the change; back to what is agreed: git reset --keep common")
 
@@ -44,9 +44,10 @@ command = define(
     "withdraw",
     run,
     Options,
-    help="""Take a proposal of yours back, for good: nobody can bring it up again.
+    help="""Take a proposal of yours back: nobody can bring up again what the witness saw withdrawn.
 
-    What the witness has numbered already stays; propose the opposite to undo it.""",
+    Your files keep the change; git reset --keep common drops it. What the witness has numbered
+    already stays; propose the opposite to undo it.""",
     example="gitsync withdraw backups",
     params=(argument("proposal", "PROPOSAL", complete=completing.own_proposals),),
 )
