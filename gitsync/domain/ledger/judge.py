@@ -10,7 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gitsync.domain.artifact import ArtifactChange
-from gitsync.domain.errors import EnvironmentFault, FormatError, GitsyncError, RefusedError
+from gitsync.domain.errors import (
+    EnvironmentFault,
+    FormatError,
+    GitsyncError,
+    RefusedError,
+    Where,
+)
 from gitsync.domain.ledger.approvals import Backing, collect, counted, missing_words
 from gitsync.domain.ledger.config import check_config_change
 from gitsync.domain.ledger.content import CONFIG_PREFIX, check_collisions, check_content, show
@@ -278,6 +284,14 @@ class _Judge:
                     # What was broken when the ledger began may be mended or removed.
                     if side == 1:
                         raise
+        if change.after is not None and heads[1] is None and heads[0] is not None and heads[0].id:
+            # The file stays, the artifact would be gone: a deletion that nobody would see as one.
+            raise RefusedError(
+                "schema.front-matter-lost",
+                f"{path} would lose its front matter, and {heads[0].id} with it",
+                hint="put the front matter back, or delete the file: git rm " + path,
+                where=Where(path, 1),
+            )
         return ArtifactChange(path, heads[0], heads[1])
 
     def pair_moves(self, net: list[FileChange]) -> list[ArtifactChange]:

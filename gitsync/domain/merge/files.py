@@ -73,7 +73,7 @@ def merge_v1(
         return _by_lines(base, ours, theirs)
     head = _by_lines(parts[0][0], parts[1][0], parts[2][0])
     if isinstance(head, FileConflict):
-        return FileConflict("both sides changed the same fields", head.line)
+        return FileConflict("both sides changed the same or neighbouring fields", head.line)
     body = _by_lines(parts[0][1], parts[1][1], parts[2][1])
     if isinstance(body, FileConflict):
         offset = parts[0][0].count(b"\n")
