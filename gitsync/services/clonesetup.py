@@ -162,7 +162,8 @@ def linked_folder(repo: Repository, path: str) -> Path:
     line = f"/{inside}/"
     text = exclude.read_text() if exclude.exists() else ""
     if line not in text.splitlines():
-        exclude.write_text(f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{line}\n")
+        start = text if not text or text.endswith("\n") else f"{text}\n"
+        exclude.write_text(f"{start}{line}\n")
     # All work trees share that list, and the ledger may hold a folder of the same name. A file
     # that ignores itself takes the line back inside the ledger, and is seen by nobody else.
     ignore = folder / ".gitignore"
@@ -190,6 +191,10 @@ def remove_linked(code: Repository, folder: Path) -> None:
     """Undo :func:`linked_folder` for a folder that nobody has worked in."""
     code.git("config", "--local", "--unset-all", "gitsync.path", check=False)
     code.git("worktree", "remove", "--force", "--", str(folder), check=False)
+    exclude = code.common_dir / "info" / "exclude"
+    line = f"/{folder.relative_to(code.common_dir.parent.resolve()).as_posix()}/\n"
+    if exclude.exists() and exclude.read_text().endswith(line):
+        exclude.write_text(exclude.read_text().removesuffix(line))
 
 
 def _any_commit(repo: Repository) -> str:

@@ -69,24 +69,24 @@ def join(host: Host, options: JoinOptions) -> Joined:
     folder, remote, made = _place(host, options, url)
     inside = replace(host, cwd=folder)
     repo = Repository.open(folder)
-    try:
-        view = fetch_view(repo, repo.remote(remote), DEFAULT_SPACE)
-        _refuse_hidden(repo, view, options)
-    except GitsyncError:
-        if made:
-            _remove(folder)
-        elif options.path is not None:
-            clonesetup.remove_linked(Repository.open(host.cwd), folder)
-        raise
     ws = replace(Workspace.open(inside), remote=remote, domain=name)
     ws = ws.with_anchor(Oid(options.anchor)) if options.anchor else ws
-    verified = verify_view(ws, view)
-    anchor = verified.state.ledger
-    choice = _key(ws, options)
-    signer = open_signer(choice, interactive=host.ask is not None, ask=host.ask)
-    roster = verified.state.settings.roster
-    _refuse_taken(ws, view, roster, signer.public_key, options)
+    try:
+        choice = _key(ws, options)
+        signer = _open(host, choice)
+        author = _author(host, options) or signer
+        view = fetch_view(repo, repo.remote(remote), DEFAULT_SPACE)
+        _refuse_hidden(repo, view, options)
+        verified = verify_view(ws, view)
+        roster = verified.state.settings.roster
+        _refuse_taken(ws, view, roster, signer.public_key, options)
+    except GitsyncError:
+        # Evidence against whoever serves the ledger is worth keeping.
+        if made and not (repo.state_dir / "evidence").exists():
+            _remove(host, options, folder)
+        raise
     clonesetup.configure(repo, name, choice, signer.public_key)
+    anchor = verified.state.ledger
     ws = replace(Workspace.open(inside), remote=remote, anchor=anchor)
     branch = people_branch(name)
     tip = _own_branch(ws, name) or verified.state.commit
@@ -96,7 +96,7 @@ def join(host: Host, options: JoinOptions) -> Joined:
     admitted = entry is not None and name in entry.names
     request = None
     if not admitted:
-        request = _request(ws, name, signer, options, verified.state.commit)
+        request = _request(ws, name, signer.public_key, author, verified.state.commit)
     # From here on this is a clone like any other: what was cut off before is begun again.
     clonesetup.remember(repo, name, anchor, DEFAULT_SPACE, remote)
     requested = request is not None and send(Workspace.open(inside), {REQUESTS + name: request})
@@ -114,7 +114,8 @@ def _place(host: Host, options: JoinOptions, url: str) -> tuple[Path, str, bool]
         remote = options.url if known else "origin"
         if not known:
             clonesetup.add_remote(code, url)
-        return clonesetup.linked_folder(code, options.path), remote, False
+        made = not ((code.work_tree or code.git_dir) / options.path).exists()
+        return clonesetup.linked_folder(code, options.path), remote, made
     folder = _folder(host, options)
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
@@ -162,10 +163,24 @@ def _half_joined(folder: Path) -> bool:
     )
 
 
-def _remove(folder: Path) -> None:
+def _remove(host: Host, options: JoinOptions, folder: Path) -> None:
     import shutil
 
-    shutil.rmtree(folder)
+    if options.path is not None:
+        clonesetup.remove_linked(Repository.open(host.cwd), folder)
+    else:
+        shutil.rmtree(folder)
+
+
+def _open(host: Host, choice: KeyChoice) -> Signer:
+    return open_signer(choice, interactive=host.ask is not None, ask=host.ask)
+
+
+def _author(host: Host, options: JoinOptions) -> Signer | None:
+    """The key of the person who vouches for this clone, if one was named."""
+    if options.authority is None:
+        return None
+    return _open(host, find_key(options.authority, lambda _: None, {}, host.home))
 
 
 def _key(ws: Workspace, options: JoinOptions) -> KeyChoice:
@@ -228,14 +243,10 @@ def _own_branch(ws: Workspace, name: str) -> Oid | None:
     return tip
 
 
-def _request(ws: Workspace, name: str, signer: Signer, options: JoinOptions, tip: Oid) -> Oid:
+def _request(ws: Workspace, name: str, key: PublicKey, author: Signer, tip: Oid) -> Oid:
     """Sign and keep a request to join; a further clone's is signed by the person's key."""
-    author = signer
-    if options.authority is not None:
-        choice = find_key(options.authority, lambda _: None, {}, ws.host.home)
-        author = open_signer(choice, interactive=ws.host.ask is not None, ask=ws.host.ask)
     who = ws.identity()
-    message = request_message(name, signer.public_key, ws.ledger())
+    message = request_message(name, key, ws.ledger())
     commit = Commit(ws.facts.commit(tip).tree, (tip,), who, who, message)
     oid = ws.commit_as_me(commit, author)
     keep(ws, {REQUESTS + name: oid}, "gitsync: join request")

@@ -254,9 +254,12 @@ def _open_linked(code: Repository, linked: str) -> Repository:
         return Repository.open(folder)
     if code.config("gitsync.anchor") is None:
         return code  # a run that was cut off before it made the folder
+    remote = code.config("gitsync.remote")
+    again = f"git config --unset gitsync.anchor\ngitsync join {remote} --name YOU --path {linked}"
     raise EnvironmentFault(
         "folder.missing", f"the ledger's folder {folder} is gone",
-        hint=f"bring it back: git worktree add --force {folder} people/YOU",
+        hint=f"set it up again:\n{again}" if remote else f"its branches are here: git branch --list"
+        f" 'people/*'\ngit worktree add --force {folder} people/YOU",
     )  # fmt: skip
 
 

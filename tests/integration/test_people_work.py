@@ -10,7 +10,7 @@ from gitsync.domain.errors import RefusedError, UsageError
 from gitsync.services.consenting import withdraw
 from gitsync.services.people import snapshot
 from gitsync.services.proposing import ProposeOptions, propose
-from gitsync.services.pulling import pin, pull
+from gitsync.services.pulling import pin, pull, verify_view
 from gitsync.services.sources import fresh_view
 from tests.integration.peoplekit import git
 
@@ -22,8 +22,19 @@ def land(ledger, path, text, slug):
     ledger.pull("alice")
     ledger.clock.tick()
     ledger.propose("alice", path, text, slug)
-    assert ledger.witness().accepted, slug
+    assert ledger.witness().receipts[-1].outcome == "accepted", slug
     ledger.pull("alice")
+
+
+def exclude(folder, patterns):
+    (folder / ".git/info").mkdir(exist_ok=True)
+    (folder / ".git/info/exclude").write_text(patterns)
+
+
+def see(ledger, name):
+    """The verified position moves on without the files, as when somebody reviews a proposal."""
+    ws = ledger.ws(name)
+    verify_view(ws, fresh_view(ws))
 
 
 def lines(**changed):
@@ -34,8 +45,7 @@ def test_a_path_proposed_from_older_files_takes_nothing_back(ledger):
     land(ledger, "list.md", lines(), "list")
     ledger.pull("james")
     land(ledger, "list.md", lines(line9="NINE"), "nine")
-    # The position moves on without the files, as it does when james runs verify or approve.
-    ledger.cli("james", "verify")
+    see(ledger, "james")
     ledger.write("james", "list.md", lines(line1="ONE"))
     found = propose(ledger.ws("james"), ProposeOptions(paths=("list.md",), slug="one"))
     assert found.paths == ("list.md",)
@@ -47,7 +57,7 @@ def test_a_path_proposed_from_older_files_takes_nothing_back(ledger):
 
 def test_what_landed_meanwhile_is_not_said_to_be_changed(ledger):
     land(ledger, "a.md", "A\n", "a")
-    ledger.cli("james", "verify")
+    see(ledger, "james")
     found = ledger.propose("james", "b.md", "B\n", "b")
     assert found.paths == ("b.md",)
 
@@ -57,7 +67,7 @@ def test_a_pull_never_overwrites_files_that_git_does_not_track(ledger, listed):
     land(ledger, "notes/secret.md", "theirs\n", "secret")
     mine = ledger.write("james", "notes/secret.md", "precious\n")
     if listed:
-        (ledger.folder("james") / ".git/info/exclude").write_text("secret.md\n")
+        exclude(ledger.folder("james"), "secret.md\n")
     with pytest.raises(RefusedError) as caught:
         ledger.pull("james")
     assert caught.value.code == "worktree.in-the-way"
@@ -74,7 +84,7 @@ def test_a_pin_keeps_ignored_files_and_edits_both_ways(ledger):
     land(ledger, "other.md", "other\n", "other")
     ledger.pull("james")
     folder = ledger.folder("james")
-    (folder / ".git/info/exclude").write_text("gone.md\n")
+    exclude(folder, "gone.md\n")
     mine = ledger.write("james", "gone.md", "precious\n")
     untracked = ledger.write("james", "un tracked\n\u00e9.md", "mine\n")
     with pytest.raises(RefusedError) as caught:
@@ -107,7 +117,7 @@ def test_files_outside_a_sparse_work_tree_are_not_deletions(ledger):
 
 def test_a_file_that_was_added_by_force_is_part_of_the_files(ledger):
     folder = ledger.folder("james")
-    (folder / ".git/info/exclude").write_text("*.local\n")
+    exclude(folder, "*.local\n")
     ledger.write("james", "kept.local", "K\n")
     ledger.write("james", "left.local", "L\n")
     git(folder, "add", "--force", "kept.local")
@@ -228,13 +238,13 @@ def test_an_outsiders_branch_that_merged_common_can_be_sponsored(ledger):
     git(folder, "add", "--all")
     git(folder, *plain, "commit", "--quiet", "--message", "An outsider's change")
     land(ledger, "a.md", "A\n", "a")
-    ledger.cli("james", "verify")
+    see(ledger, "james")
     git(folder, *plain, "merge", "--quiet", "--no-edit", "common")
     git(folder, "switch", "--quiet", "people/james")
     found = propose(ledger.ws("james"), ProposeOptions(sponsor="outside", slug="o"))
     assert found.paths == ("o.md",)
     assert git(folder, "rev-list", "--count", f"common..{found.commit}") == "1"
-    assert ledger.witness().accepted
+    assert ledger.witness().receipts[-1].outcome == "accepted"
 
 
 def test_of_two_runs_at_once_one_records_its_proposal(ledger):
