@@ -72,3 +72,21 @@ def test_watch_reports_what_is_new_and_stops_quietly(ledger, monkeypatch):
     assert ran.out == "accepted common@2  james/a\ncommon@1 -> common@2: 1 accepted\n"
     assert ran.err == "watching origin; Ctrl-C stops\n"
     assert ledger.cli("alice", "witness", "run", "--watch", "--once").code == 2
+
+
+def test_a_limited_run_says_that_it_has_the_rest(ledger, document):
+    for name in ("a", "b", "c"):
+        ledger.clock.tick()
+        ledger.propose("james", f"{name}.md", f"{name}\n", name)
+    first = document(
+        ledger.cli("alice", "witness", "run", "--limit", "1", "--json").out, "witness-run"
+    )
+    outcomes = [one["outcome"] for one in first["receipts"]]
+    assert first["after"] == "common@2"
+    assert outcomes.count("received") == 2
+    held = ledger.cli("james", "receipt", "c", "--json")
+    assert held.code == 1
+    assert document(held.out, "receipt")["outcome"] == "received"
+    ledger.cli("alice", "witness", "run")
+    done = ledger.cli("james", "receipt", "c", "--json")
+    assert (done.code, document(done.out, "receipt")["outcome"]) == (0, "accepted")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import click
+
 from gitsync.cli import words
 from gitsync.cli.group import Group
 from gitsync.cli.options import define, flag, key_option, option
@@ -26,6 +28,7 @@ class Options:
     once: bool = False
     watch: bool = False
     dry_run: bool = False
+    limit: int | None = None
 
 
 def run(app: App, options: Options) -> None:
@@ -34,7 +37,9 @@ def run(app: App, options: Options) -> None:
 
     if options.watch and options.once:
         raise UsageError("usage.both", "--once and --watch exclude each other")
-    wanted = WitnessOptions(remote=options.remote, key=options.key, dry_run=options.dry_run)
+    wanted = WitnessOptions(
+        remote=options.remote, key=options.key, dry_run=options.dry_run, limit=options.limit
+    )
     ws = app.ledger()
     if not options.watch:
         _report(app, run_once(ws, wanted), quiet=False)
@@ -114,6 +119,12 @@ command.add_command(
             flag("--once", help="Drain once and stop; the default."),
             flag("--watch", help="Drain again whenever something arrives."),
             flag("--dry-run", help="Decide, and write nothing."),
+            click.Option(
+                ["--limit"],
+                metavar="N",
+                type=click.IntRange(1, 10_000_000),
+                help="Number at most N; the rest is answered as received.",
+            ),
             key_option(),
         ),
     )
