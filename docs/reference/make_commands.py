@@ -17,6 +17,7 @@ import click
 
 from gitsync.cli.group import Program
 from gitsync.cli.table import SECTIONS
+from generated import write_or_check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,14 +98,7 @@ def page() -> str:
 
 def main(argv: list[str]) -> int:
     """Write the page, or check it."""
-    text = page()
-    if "--check" in argv:
-        if not PAGE.exists() or PAGE.read_text("utf-8") != text:
-            print(f"{PAGE.name} is out of date: python docs/reference/make_commands.py")
-            return 1
-        return 0
-    PAGE.write_text(text, "utf-8")
-    return 0
+    return write_or_check(PAGE, page(), __file__, argv)
 
 
 if __name__ == "__main__":

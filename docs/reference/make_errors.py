@@ -16,6 +16,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from generated import write_or_check
+
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE.parent.parent / "gitsync"
 PAGE = HERE / "errors.md"
@@ -238,14 +240,7 @@ def escape(text: str) -> str:
 
 def main(argv: list[str]) -> int:
     """Write the page, or check it."""
-    text = page()
-    if "--check" in argv:
-        if not PAGE.exists() or PAGE.read_text("utf-8") != text:
-            print(f"{PAGE.name} is out of date: python docs/reference/make_errors.py")
-            return 1
-        return 0
-    PAGE.write_text(text, "utf-8")
-    return 0
+    return write_or_check(PAGE, page(), __file__, argv)
 
 
 if __name__ == "__main__":

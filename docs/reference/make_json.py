@@ -12,6 +12,8 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+from generated import write_or_check
+
 HERE = Path(__file__).resolve().parent
 SCHEMAS = HERE.parent.parent / "gitsync" / "schemas"
 PAGE = HERE / "json.md"
@@ -93,14 +95,7 @@ def page() -> str:
 
 def main(argv: list[str]) -> int:
     """Write the page, or check it."""
-    text = page()
-    if "--check" in argv:
-        if not PAGE.exists() or PAGE.read_text("utf-8") != text:
-            print(f"{PAGE.name} is out of date: python docs/reference/make_json.py")
-            return 1
-        return 0
-    PAGE.write_text(text, "utf-8")
-    return 0
+    return write_or_check(PAGE, page(), __file__, argv)
 
 
 if __name__ == "__main__":
