@@ -179,7 +179,7 @@ def test_what_was_made_for_another_place_is_refused(ledger, hand, claim, rule):
 
 def test_verify_refuses_what_was_not_made_as_a_proposal(ledger, hand):
     """The witness's own code may be altered: the kind of a commit is judged again on replay."""
-    import gitsync.domain.ledger.judge as rules
+    import gitsync.domain.ledger.entrance as rules
 
     oid = hand.change("james", {"a.md": b"a\n"}, message="x\n\nGitsync-Kind: state")
     hand.propose("james/x", oid)

@@ -20,6 +20,7 @@ from gitsync.domain.errors import (
 from gitsync.domain.ledger.approvals import Backing, collect, counted, missing_words
 from gitsync.domain.ledger.config import check_config_change
 from gitsync.domain.ledger.content import CONFIG_PREFIX, check_collisions, check_content, show
+from gitsync.domain.ledger.entrance import check_claims, check_signatures
 from gitsync.domain.ledger.history import Incoming, incoming, merge_bases
 from gitsync.domain.ledger.merging import Merging
 from gitsync.domain.ledger.state import (
@@ -38,9 +39,7 @@ from gitsync.domain.merge.trees import (
     diff_trees,
     entry_at,
 )
-from gitsync.domain.names import person_of
 from gitsync.domain.objects import Oid
-from gitsync.domain.records import PROPOSAL
 from gitsync.domain.schema import Violation
 
 if TYPE_CHECKING:
@@ -110,8 +109,9 @@ class _Judge:
         if known is None or len(known.commits) > limit:
             known = incoming(self.facts, self.positions, [self.candidate.tip], limit=limit)
         new = known
-        self.check_signatures(new)
-        self.check_claims(latest)
+        check_signatures(self.facts, self.state, self.candidate, new.commits)
+        check_claims(self.facts, self.state, self.candidate)
+        self.check_time(latest)
         touched = check_content(self.facts, new.commits, self.policy)
         merged = self.merge(new)
         if merged == self.state.tree:
@@ -126,50 +126,9 @@ class _Judge:
         record = self.facts.record(self.candidate.tip)
         return Landing(merged, self.policy.merge, approvals, record.leases, new.commits)
 
-    def check_signatures(self, new: Incoming) -> None:
-        """Every commit is signed by someone on the roster, the tip by the person who proposes."""
-        roster = self.state.settings.roster
-        for oid in new.commits:
-            key = self.facts.signer(oid)
-            person = roster.person(key.blob)
-            if person is None:
-                raise RefusedError(
-                    "signature.unknown-key",
-                    f"commit {oid[:12]} is signed by {key.fingerprint}, which is not on the roster"
-                    f" of {self.state.space}@{self.state.number}",
-                    hint="ask for admission: gitsync join, then gitsync roster admit NAME\n"
-                    "or have someone on the roster sponsor it: gitsync propose --sponsor REF",
-                )
-            if oid == self.candidate.tip and person != person_of(self.candidate.name.domain):
-                raise RefusedError(
-                    "proposal.not-yours",
-                    f"the tip is signed by {person}, the ref belongs to"
-                    f" {self.candidate.name.domain}",
-                    hint=f"push it to refs/heads/proposals/{person}/{self.candidate.name.slug}",
-                )
-
-    def check_claims(self, latest: int | None) -> None:
-        """What the tip says of itself agrees with where it was found."""
+    def check_time(self, latest: int | None) -> None:
+        """What has to land before it has, and its date is not too far ahead."""
         record = self.facts.record(self.candidate.tip)
-        if record.kind not in (None, PROPOSAL) or record.approves is not None:
-            raise RefusedError(
-                "proposal.kind",
-                f"the commit is made for something else: {record.kind or 'approval'}",
-                hint="gitsync propose",
-            )
-        if record.ledger not in (None, self.state.ledger):
-            raise RefusedError(
-                "proposal.other-ledger",
-                f"the proposal was made for the ledger {str(record.ledger)[:12]}",
-                hint="make it again in a clone of this ledger",
-            )
-        if record.ref not in (None, self.candidate.name.ref):
-            raise RefusedError(
-                "proposal.other-ref",
-                f"the proposal was made for {record.ref}, not for {self.candidate.name.ref}",
-                hint="propose it here under its own name:\n"
-                f"gitsync propose --slug {self.candidate.name.slug}",
-            )
         for needed in record.after:
             if self.positions.get(needed) is None:
                 raise _Undecided(
