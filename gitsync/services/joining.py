@@ -10,9 +10,9 @@ from gitsync.domain.errors import EnvironmentFault, GitsyncError, RefusedError, 
 from gitsync.domain.names import DEFAULT_SPACE, REQUESTS, check_domain, people_branch, person_of
 from gitsync.domain.objects import Commit, Oid
 from gitsync.services import clonesetup
+from gitsync.services.joinrequests import key_in_request, request_message
 from gitsync.services.pulling import verify_view
 from gitsync.services.refview import MIRROR, RefView, fetch_view
-from gitsync.services.rosters import key_in_request, request_message
 from gitsync.services.sources import keep, send
 from gitsync.services.workspace import Workspace
 from gitsync.storage import gitcli
@@ -226,7 +226,7 @@ def _refuse_taken(
 
 def _asked_by_other(ws: Workspace, request: Oid, key: PublicKey) -> bool:
     try:
-        asked = key_in_request(ws, request)
+        asked = key_in_request(ws.facts, request)
     except GitsyncError:
         return False  # an unreadable request holds no name
     return asked.blob != key.blob

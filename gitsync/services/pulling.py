@@ -228,9 +228,9 @@ def forget_landed(ws: Workspace, state: State) -> tuple[str, ...]:
 
 def _admitted(ws: Workspace, state: State, request: Oid) -> bool:
     """Whether the roster has the key that a request asked for, under this clone's name."""
-    from gitsync.services.rosters import key_in_request
+    from gitsync.services.joinrequests import key_in_request
 
-    entry = state.settings.roster.key(key_in_request(ws, request).blob)
+    entry = state.settings.roster.key(key_in_request(ws.facts, request).blob)
     return entry is not None and ws.me() in entry.names
 
 

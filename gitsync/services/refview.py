@@ -50,7 +50,15 @@ class RefView:
     misnamed: tuple[str, ...] = ()
 
 
-def _view(space: str, source: str, refs: Mapping[str, Oid]) -> RefView:
+def ledger_patterns(space: str) -> tuple[str, ...]:
+    """The prefixes below which the refs lie that a view shows."""
+    return (
+        space_branch(space), f"refs/tags/{space}@*", "refs/heads/gitsync", PROPOSALS, APPROVALS
+    )  # fmt: skip
+
+
+def view_of(space: str, source: str, refs: Mapping[str, Oid]) -> RefView:
+    """The refs of a ledger, out of any listing: ref name -> object id."""
     tags: dict[int, Oid] = {}
     proposals: dict[ProposalName, Oid] = {}
     approvals: dict[ProposalName, Oid] = {}
@@ -92,10 +100,7 @@ def _view(space: str, source: str, refs: Mapping[str, Oid]) -> RefView:
 
 def local_view(repo: Repository, space: str) -> RefView:
     """The refs of this repository itself."""
-    refs = repo.refs.list(
-        space_branch(space), f"refs/tags/{space}@*", "refs/heads/gitsync", PROPOSALS, APPROVALS
-    )
-    return _view(space, "this repository", refs)
+    return view_of(space, "this repository", repo.refs.list(*ledger_patterns(space)))
 
 
 def mirror_specs(name: str, space: str) -> list[str]:
@@ -117,7 +122,7 @@ def mirrored_view(repo: Repository, name: str, space: str) -> RefView:
     """What was last fetched of the remote ``name``, without asking it."""
     base = f"{MIRROR}{name}/"
     refs = {"refs/" + ref.removeprefix(base): oid for ref, oid in repo.refs.list(base).items()}
-    return _view(space, name, refs)
+    return view_of(space, name, refs)
 
 
 def fetch_view(repo: Repository, remote: Remote, space: str) -> RefView:

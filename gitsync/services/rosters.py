@@ -3,82 +3,31 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gitsync.codec import allowed_signers, settings, trailers
+from gitsync.codec import allowed_signers, settings
 from gitsync.codec.records import write_commit_record
-from gitsync.codec.sshkeys import encode_public, parse_public
+from gitsync.codec.sshkeys import parse_public
 from gitsync.domain.errors import EnvironmentFault, FormatError, RefusedError, UsageError
 from gitsync.domain.ledger.config import check_settings
 from gitsync.domain.merge.trees import entry_at
 from gitsync.domain.names import ProposalName, check_domain, check_slug, person_of
 from gitsync.domain.objects import MODE_FILE, Commit, Oid
-from gitsync.domain.records import JOIN_REQUEST, PROPOSAL, CommitRecord
+from gitsync.domain.records import PROPOSAL, CommitRecord
 from gitsync.domain.treeedit import edit_tree
+from gitsync.services.joinrequests import Request, read_request
 from gitsync.services.proposing import Proposed, check_here
 from gitsync.services.sources import keep, send
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gitsync.domain.roster import PublicKey, Roster
+    from gitsync.domain.roster import PublicKey
     from gitsync.services.refview import RefView
     from gitsync.services.workspace import Workspace
 
-KEY_TRAILER = "Gitsync-Key"
-NAME_TRAILER = "Gitsync-Name"
 _VERSION = re.compile(rb"(?m)^(version:[ \t]*)([0-9]+)")
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request to join, checked: the key asks for itself, or a person vouches for it."""
-
-    name: str
-    key: PublicKey
-    commit: Oid
-    vouched_by: str | None
-
-
-def request_message(name: str, key: PublicKey, ledger: Oid) -> bytes:
-    """The message of a signed request to join."""
-    return write_commit_record(
-        f"{name} asks to join",
-        CommitRecord(kind=JOIN_REQUEST, ledger=ledger),
-        (NAME_TRAILER, name),
-        (KEY_TRAILER, " ".join(encode_public(key).decode().split()[:2])),
-    )
-
-
-def key_in_request(ws: Workspace, commit: Oid) -> PublicKey:
-    """The key that a request asks for. Raises RefusedError ``request.malformed``."""
-    text = trailers.parse(ws.facts.commit(commit).message).one(KEY_TRAILER)
-    if text is None:
-        raise RefusedError("request.malformed", "the commit is no request to join")
-    return parse_public(text.encode())
-
-
-def read_request(ws: Workspace, name: str, commit: Oid, roster: Roster) -> Request:
-    """Check a request: it names this ledger, and is signed by its own key or, for a further
-    clone or agent, by the person's.
-
-    Raises RefusedError ``request.*`` or FormatError.
-    """
-    found = trailers.parse(ws.facts.commit(commit).message)
-    record = ws.facts.record(commit)
-    if record.kind != JOIN_REQUEST or found.one(NAME_TRAILER) != name:
-        raise RefusedError("request.malformed", f"the commit for {name} is no request to join")
-    if record.ledger != ws.ledger():
-        raise RefusedError("request.other-ledger", f"{name} asks to join another ledger")
-    key = key_in_request(ws, commit)
-    signer = ws.facts.signer(commit)
-    if signer.blob == key.blob:
-        return Request(name, key, commit, None)
-    person = roster.counts_for(signer.blob)
-    if "." in name and person == person_of(name):
-        return Request(name, key, commit, person)
-    raise RefusedError("request.signature", f"the request of {name} is not signed by its own key")
 
 
 def requests(ws: Workspace, view: RefView) -> tuple[list[Request], list[tuple[str, str]]]:
@@ -89,7 +38,7 @@ def requests(ws: Workspace, view: RefView) -> tuple[list[Request], list[tuple[st
     for name, commit in sorted(view.requests.items()):
         try:
             check_domain(name)
-            request = read_request(ws, name, commit, roster)
+            request = read_request(ws.facts, ws.ledger(), name, commit, roster)
         except (RefusedError, FormatError, UsageError) as error:
             wrong.append((name, str(error)))
             continue

@@ -133,7 +133,7 @@ def _check_path(objects: Objects, root: Oid, change: FileChange) -> None:
         if problem is not None:
             raise RefusedError(
                 "path.name",
-                f"{show(change.path)}: {show(segment)!r} {problem}",
+                f"{show(segment)!r} {problem}",
                 where=Where(show(change.path)),
             )
         listing = objects.tree(here)

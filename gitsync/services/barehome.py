@@ -1,0 +1,142 @@
+"""A bare repository that is the home of a ledger, as its own hooks see it.
+
+Here nothing is fetched and nobody is asked: the refs are the home's, and what a push brings lies
+in quarantine until the hooks agree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitsync.domain.names import DEFAULT_SPACE, position_tag
+from gitsync.domain.objects import Oid
+from gitsync.services.chain import number_of, ready_index
+from gitsync.services.refview import RefView, ledger_patterns, view_of
+from gitsync.services.verifying import Verifier
+from gitsync.storage import gitcli
+from gitsync.storage.catfile import CatFile, quarantine
+from gitsync.storage.facts import StoreFacts
+from gitsync.storage.index import PositionIndex
+from gitsync.storage.positions import PositionStore, VerifiedPosition
+from gitsync.storage.refs import Refs
+from gitsync.storage.revlist import new_commits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+SOURCE = "this home"
+
+
+@dataclass(frozen=True, slots=True)
+class BareHome:
+    """The home at ``git_dir``. ``anchor`` is None until a ledger was founded here; ``env`` leads
+    git to the new objects of the push at hand."""
+
+    git_dir: Path
+    space: str
+    anchor: Oid | None
+    store: CatFile
+    facts: StoreFacts
+    refs: Refs
+    env: Mapping[str, str]
+
+    @classmethod
+    def open(cls, git_dir: Path, environ: Mapping[str, str]) -> BareHome:
+        """The home whose hook runs with the environment ``environ``."""
+        env = quarantine(environ)
+        store = CatFile(git_dir, env)
+        config = _settings(git_dir)
+        anchor = config.get("gitsync.anchor")
+        return cls(
+            git_dir=git_dir,
+            space=config.get("gitsync.space", DEFAULT_SPACE),
+            anchor=Oid(anchor) if anchor else None,
+            store=store,
+            facts=StoreFacts(store),
+            refs=Refs(git_dir),
+            env=env,
+        )
+
+    @property
+    def state_dir(self) -> Path:
+        """Our own folder inside the home."""
+        return self.git_dir / "gitsync"
+
+    def view(self, changed: Mapping[str, Oid | None]) -> RefView:
+        """The ledger's refs as they would be with ``changed``; None stands for a deleted ref."""
+        refs: dict[str, Oid | None] = dict(self.refs.list(*ledger_patterns(self.space)))
+        refs |= changed
+        held = {ref: oid for ref, oid in refs.items() if oid is not None}
+        return view_of(self.space, SOURCE, held)
+
+    def positions(self) -> PositionStore:
+        """How far this home has been verified; nothing outside of it is asked."""
+        return PositionStore(self.state_dir, self.state_dir, self.space)
+
+    def index(self) -> PositionIndex:
+        """The position index of this home."""
+        return PositionIndex(self.state_dir / "index.db")
+
+    def verifier(self, now: int) -> Verifier:
+        """A verification of what is new since the stored position; ``now`` in seconds."""
+        return Verifier(
+            store=self.store,
+            index=self.index(),
+            space=self.space,
+            anchor=self.anchor,
+            stored=self.positions().load(self.anchor),
+            evidence_dir=self.state_dir / "evidence",
+            now=now,
+            own_tags=lambda: self.view({}).tags,
+        )
+
+    def new_commits(self, tips: Iterable[Oid], known: Iterable[Oid]) -> set[Oid]:
+        """The commits that ``tips`` reach and ``known`` do not."""
+        return new_commits(self.git_dir, tips, known, self.env)
+
+    def record(self, moved: Mapping[str, Oid], *, branch: str, receipts: str, locks: str,
+               now: int) -> VerifiedPosition | None:  # fmt: skip
+        """Store what a push has brought, once its refs have moved and its hook had agreed.
+
+        ``moved`` maps refs to their new values, of which those named ``branch``, ``receipts`` and
+        ``locks`` count. Returns the position, None where there is no ledger yet.
+        """
+        stored = self.positions().load(self.anchor)
+        commit = moved.get(branch) or (stored.commit if stored else self.refs.get(branch))
+        if commit is None:
+            return None
+        number = number_of(self.facts, commit)
+        anchor = stored.anchor if stored else self._first(commit)
+        index = self.index()
+        ready_index(self.facts, index, anchor, number, commit)
+        index.close()
+        position = VerifiedPosition(
+            anchor, self.space, number, commit,
+            self.refs.get(position_tag(self.space, number)),
+            moved.get(receipts) or (stored.receipts if stored else self.refs.get(receipts)),
+            moved.get(locks) or (stored.locks if stored else self.refs.get(locks)),
+            now,
+        )  # fmt: skip
+        self.positions().save(position)
+        if self.anchor is None:
+            gitcli.run(["config", "--local", "gitsync.anchor", anchor], cwd=self.git_dir)
+        return position
+
+    def _first(self, tip: Oid) -> Oid:
+        """The snapshot that everything rests on."""
+        parents = self.facts.commit(tip).parents
+        while parents:
+            tip = parents[0]
+            parents = self.facts.commit(tip).parents
+        return tip
+
+
+def _settings(git_dir: Path) -> dict[str, str]:
+    """The home's own settings; git's exit code 1 says that there are none."""
+    done = gitcli.run(
+        ["config", "--local", "-z", "--get-regexp", r"^gitsync\."], cwd=git_dir, check=False
+    )
+    pairs = (line.partition("\n") for line in done.out.decode("utf-8", "replace").split("\0"))
+    return {key: value for key, found, value in pairs if found}
