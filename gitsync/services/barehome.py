@@ -6,25 +6,33 @@ in quarantine until the hooks agree.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from gitsync.codec import allowed_signers, policycache
+from gitsync.domain.errors import EnvironmentFault
 from gitsync.domain.names import DEFAULT_SPACE, position_tag
-from gitsync.domain.objects import Oid
-from gitsync.services.chain import number_of, ready_index
-from gitsync.services.refview import RefView, ledger_patterns, view_of
-from gitsync.services.verifying import Verifier
+from gitsync.domain.objects import MODE_TREE, Oid
 from gitsync.storage import gitcli
 from gitsync.storage.catfile import CatFile, quarantine
 from gitsync.storage.facts import StoreFacts
-from gitsync.storage.index import PositionIndex
-from gitsync.storage.positions import PositionStore, VerifiedPosition
 from gitsync.storage.refs import Refs
 from gitsync.storage.revlist import new_commits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
+
+    from gitsync.domain.policy import Policy
+    from gitsync.domain.ports import Settings
+    from gitsync.domain.roster import Roster
+    from gitsync.domain.schema import Schema
+    from gitsync.services.refview import RefView
+    from gitsync.services.verifying import Verifier
+    from gitsync.storage.index import PositionIndex
+    from gitsync.storage.positions import PositionStore, VerifiedPosition
 
 SOURCE = "this home"
 
@@ -66,6 +74,8 @@ class BareHome:
 
     def view(self, changed: Mapping[str, Oid | None]) -> RefView:
         """The ledger's refs as they would be with ``changed``; None stands for a deleted ref."""
+        from gitsync.services.refview import ledger_patterns, view_of
+
         refs: dict[str, Oid | None] = dict(self.refs.list(*ledger_patterns(self.space)))
         refs |= changed
         held = {ref: oid for ref, oid in refs.items() if oid is not None}
@@ -73,14 +83,20 @@ class BareHome:
 
     def positions(self) -> PositionStore:
         """How far this home has been verified; nothing outside of it is asked."""
+        from gitsync.storage.positions import PositionStore
+
         return PositionStore(self.state_dir, self.state_dir, self.space)
 
     def index(self) -> PositionIndex:
         """The position index of this home."""
+        from gitsync.storage.index import PositionIndex
+
         return PositionIndex(self.state_dir / "index.db")
 
     def verifier(self, now: int) -> Verifier:
         """A verification of what is new since the stored position; ``now`` in seconds."""
+        from gitsync.services.verifying import Verifier
+
         return Verifier(
             store=self.store,
             index=self.index(),
@@ -103,6 +119,9 @@ class BareHome:
         ``moved`` maps refs to their new values, of which those named ``branch``, ``receipts`` and
         ``locks`` count. Returns the position, None where there is no ledger yet.
         """
+        from gitsync.services.chain import number_of, ready_index
+        from gitsync.storage.positions import VerifiedPosition
+
         stored = self.positions().load(self.anchor)
         commit = moved.get(branch) or (stored.commit if stored else self.refs.get(branch))
         if commit is None:
@@ -131,6 +150,60 @@ class BareHome:
             tip = parents[0]
             parents = self.facts.commit(tip).parents
         return tip
+
+
+class HomeSettings:
+    """The settings in a tree, each part decoded when it is asked for.
+
+    What decides on a push needs no schema, and has the policy from a cache in the home's own
+    folder: reading YAML would take longer than all the rest. Raises as ``Facts.settings`` does.
+    """
+
+    def __init__(self, home: BareHome, tree: Oid) -> None:
+        self._home = home
+        self._tree = tree
+
+    @cached_property
+    def _all(self) -> Settings:
+        return self._home.facts.settings(self._tree)
+
+    @cached_property
+    def policy(self) -> Policy:
+        """See ``Settings``."""
+        blob = self._blob(b"policy.yaml")
+        cache = self._home.state_dir / "policy.json"
+        with suppress(OSError):
+            found = blob and policycache.decode(cache.read_bytes(), blob)
+            if found:
+                return found
+        policy = self._all.policy
+        if blob is not None:
+            with suppress(EnvironmentFault, OSError):  # a home that is read-only has no cache
+                from gitsync.storage.durable import write_atomic
+
+                cache.parent.mkdir(exist_ok=True)
+                write_atomic(cache, policycache.encode(blob, policy), sync=False)
+        return policy
+
+    @cached_property
+    def roster(self) -> Roster:
+        """See ``Settings``."""
+        blob = self._blob(b"allowed_signers")
+        if blob is None or self._home.facts.blob_size(blob) > allowed_signers.MAX_ROSTER_BYTES:
+            return self._all.roster
+        return allowed_signers.parse(self._home.facts.blob(blob))
+
+    @property
+    def schema(self) -> Schema:
+        """See ``Settings``."""
+        return self._all.schema
+
+    def _blob(self, name: bytes) -> Oid | None:
+        folder = self._home.facts.tree(self._tree).get(b".gitsync")
+        if folder is None or folder[0] != MODE_TREE:
+            return None
+        entry = self._home.facts.tree(Oid(folder[1].hex())).get(name)
+        return Oid(entry[1].hex()) if entry is not None else None
 
 
 def _settings(git_dir: Path) -> dict[str, str]:

@@ -60,7 +60,8 @@ class Push:
     def state(self) -> State:
         """The ledger that people's refs are held against. Raises RefusedError ``ledger.none``."""
         if self._state is None:
-            from gitsync.services.states import load_state
+            from gitsync.services.barehome import HomeSettings
+            from gitsync.services.states import read_state
 
             home = self.home
             tip = home.refs.get(space_branch(home.space))
@@ -70,7 +71,9 @@ class Push:
                     "ledger.none", "this home holds no ledger yet",
                     hint="found it first: gitsync init --name YOU --remote URL",
                 )  # fmt: skip
-            self._state = load_state(home.facts, anchor, home.space, tip)
+            tree = home.facts.commit(tip).tree
+            settings = HomeSettings(home, tree)
+            self._state = read_state(home.facts, anchor, home.space, tip, settings)
         return self._state
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from gitsync.codec import frontmatter, settings
 from gitsync.codec.gitobjects import (
     commit_payload,
     parse_commit,
@@ -17,7 +16,6 @@ from gitsync.codec.gitobjects import (
 )
 from gitsync.codec.listing import Listing, one_difference, read_listing, write_listing
 from gitsync.codec.records import read_commit_record
-from gitsync.codec.schemafile import head as read_head
 from gitsync.domain.errors import FormatError, GitsyncError, VerificationError
 from gitsync.domain.objects import Commit, Oid, Tag, Tree, altered_names
 from gitsync.storage.cache import Cache
@@ -173,6 +171,8 @@ class StoreFacts:
         key = Oid(entry[1].hex()) if entry is not None else Oid("")
         found = self._settings.get(key)
         if found is None:
+            from gitsync.codec import settings
+
             listing = self.tree(key) if entry is not None and entry[0] == b"40000" else {}
             files = [
                 self._config(listing, name)
@@ -198,12 +198,16 @@ class StoreFacts:
         key = (blob, id(self._schemas.setdefault(id(schema), schema)), path)
         found = self._heads.get(key)
         if found is None:
+            from gitsync.codec.frontmatter_head import head as read_head
+
             found = (read_head(self.blob(blob), schema, path),)
             self._heads.put(key, found)
         return found[0]
 
     def head_problem(self, raw: bytes) -> str | None:
         """See ``Facts``."""
+        from gitsync.codec import frontmatter
+
         try:
             document = frontmatter.parse(raw)
             if document is not None:
