@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from tests.bench import replay, startup, verify, witness
+from tests.bench import receiving, replay, startup, verify, witness
 
 
 def _load(when: str) -> None:
@@ -37,6 +37,7 @@ def main() -> int:
     figures = startup.run(count=5 if asked.quick else 15)
     figures += witness.run(witness.QUICK if asked.quick else witness.Sizes())
     figures += verify.run(verify.QUICK if asked.quick else verify.Sizes())
+    figures += receiving.run(receiving.QUICK if asked.quick else receiving.Sizes())
     if asked.source:
         figures += replay.run(asked.source, since=asked.since, limit=200 if asked.quick else None)
     _load("after")

@@ -20,7 +20,7 @@ from fixtures.make_ledger import (
 )
 from gitsync.services.pulling import verify_view
 from gitsync.services.sources import known_view
-from tests.bench import eips, replay, startup, stock, verify, witness
+from tests.bench import eips, receiving, replay, startup, stock, verify, witness
 from tests.bench.common import copy, median, ratio, rounds
 
 TINY = witness.Sizes(
@@ -211,3 +211,11 @@ def test_edits_keep_their_author_and_date(tmp_path: Path, source: Path) -> None:
     labels = eips.names(history.edits)
     assert labels[first.who] == "bo-ek"
     assert len(set(labels.values())) == 3
+
+
+def test_pushes_through_a_guarded_home_arrive(tmp_path: Path) -> None:
+    figures = receiving.measure(
+        tmp_path, receiving.Sizes(artifacts=20, singles=2, many=6, rounds=2)
+    )
+    assert [one.unit for one in figures] == ["ms", "ms", "ms", "times", "s", "times"]
+    assert all(one.value > 0 for one in figures)
