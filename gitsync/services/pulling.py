@@ -42,6 +42,7 @@ class Pulled:
     landed: tuple[str, ...]
     pending: tuple[int, ...]
     offline: bool = False
+    stashed: bool = False
 
 
 def verify_view(
@@ -89,12 +90,20 @@ def _lost_tags(
     return found
 
 
-def pull(ws: Workspace, to: str | None = None) -> Pulled:
+def pull(ws: Workspace, to: str | None = None, *, autostash: bool = False) -> Pulled:
     """Fetch, verify, and bring this clone's branch up to ``common``, or to ``to``.
 
+    ``autostash`` puts uncommitted changes aside while the files move, and brings them back; what a
+    run that was cut off has put aside is brought back first.
+
     Raises VerificationError and leaves everything where it was when something does not check
-    out; RefusedError ``merge.conflict`` or ``worktree.in-the-way`` when the files cannot follow.
+    out; RefusedError ``merge.conflict``, ``worktree.in-the-way`` or ``stash.conflict`` when the
+    files cannot follow.
     """
+    if ws.repo.work_tree is not None:
+        from gitsync.storage.autostash import Autostash
+
+        Autostash(ws.repo).recover()
     before = ws.position()
     offline = False
     try:
@@ -109,7 +118,8 @@ def pull(ws: Workspace, to: str | None = None) -> Pulled:
     state = verified.state
     pin = ws.repo.config("gitsync.pin")
     target = commit_at(ws, to or pin or ws.space)
-    moved = follow(ws, state, target, pinned=pin is not None and to is None)
+    pinned = pin is not None and to is None
+    moved, stashed = _follow(ws, state, target, pinned=pinned, autostash=autostash)
     landed = forget_landed(ws, state)
     return Pulled(
         ws.space,
@@ -120,7 +130,30 @@ def pull(ws: Workspace, to: str | None = None) -> Pulled:
         landed,
         verified.pending,
         offline,
+        stashed,
     )
+
+
+def _follow(
+    ws: Workspace, state: State, target: Oid, *, pinned: bool, autostash: bool
+) -> tuple[str, bool]:
+    """(how the branch moved, whether uncommitted changes were put aside for it)."""
+    if not autostash or ws.repo.work_tree is None:
+        return follow(ws, state, target, pinned=pinned), False
+    from gitsync.storage.autostash import Autostash
+
+    try:
+        # Only what is in the way has to give way.
+        return follow(ws, state, target, pinned=pinned), False
+    except RefusedError as error:
+        if error.code != "worktree.in-the-way":
+            raise
+    stash = Autostash(ws.repo)
+    stashed = stash.put_aside()
+    try:
+        return follow(ws, state, target, pinned=pinned), stashed
+    finally:
+        stash.bring_back()
 
 
 def _positions(ws: Workspace, state: State) -> PositionIndex:

@@ -15,15 +15,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Nothing to choose."""
+    """``autostash`` as in pull."""
+
+    autostash: bool = False
 
 
-def run(app: App, _options: Options) -> int:
+def run(app: App, options: Options) -> int:
     """Pull, then push; 1 if the remote would not take something."""
     from gitsync.services.pulling import pull
     from gitsync.services.sending import Pushed, push
 
-    pulled = pull(app.ledger())
+    pulled = pull(app.ledger(), autostash=options.autostash)
     # Offline there is nobody to push to; the refs stay queued.
     pushed = Pushed(None, ()) if pulled.offline else push(app.ledger())
     if app.json:
@@ -41,5 +43,6 @@ command = define(
     run,
     Options,
     help="Pull, then push: verify and take over what is new, then send what is yours.",
-    example="gitsync sync",
+    example="gitsync sync\ngitsync sync --autostash",
+    params=(pulling.autostash_flag(),),
 )
