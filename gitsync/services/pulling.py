@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.codec.records import write_commit_record
-from gitsync.domain.errors import EnvironmentFault, RefusedError
+from gitsync.domain.errors import EnvironmentFault, RefusedError, VerificationError
 from gitsync.domain.ledger.history import incoming, merge_bases
 from gitsync.domain.ledger.merging import Merging
 from gitsync.domain.names import APPROVALS, PROPOSALS, REQUESTS
@@ -114,8 +114,7 @@ def pull(ws: Workspace, to: str | None = None, *, autostash: bool = False) -> Pu
         view, offline = known_view(ws), True
         if view.common is None:
             raise
-    verified = verify_view(ws, view, known=offline)
-    state = verified.state
+    state, pending = _verify(ws, view, offline=offline)
     pin = ws.repo.config("gitsync.pin")
     target = commit_at(ws, to or pin or ws.space)
     pinned = pin is not None and to is None
@@ -128,10 +127,22 @@ def pull(ws: Workspace, to: str | None = None, *, autostash: bool = False) -> Pu
         moved,
         _number(ws, state, target),
         landed,
-        verified.pending,
+        pending,
         offline,
         stashed,
     )
+
+
+def _verify(ws: Workspace, view: RefView, *, offline: bool) -> tuple[State, tuple[int, ...]]:
+    """(the verified state, numbers that are not final yet). What a home showed last may be behind
+    what a copy has brought since: as long as the home itself is not heard, that is no rollback."""
+    try:
+        verified = verify_view(ws, view, known=offline)
+    except VerificationError as error:
+        if not offline or error.code != "position.rollback":
+            raise
+        return ws.state(), ()
+    return verified.state, verified.pending
 
 
 def _follow(

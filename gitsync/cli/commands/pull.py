@@ -13,26 +13,32 @@ if TYPE_CHECKING:
     import click
 
     from gitsync.cli.app import App
+    from gitsync.services.copies import Copy
     from gitsync.services.pulling import Pulled
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """``to`` is a position to stop at; ``autostash`` puts changes aside that are in the way."""
+    """``to`` is a position to stop at; ``autostash`` puts changes aside that are in the way;
+    ``all`` asks the other remotes too."""
 
     to: str | None = None
     autostash: bool = False
+    all: bool = False
 
 
 def run(app: App, options: Options) -> None:
     """Fetch, verify, follow."""
     from gitsync.services.pulling import pull
 
+    copies = fetch_copies(app) if options.all else []
     found = pull(app.ledger(), options.to, autostash=options.autostash)
     if app.json:
-        app.out.json(app.document("pull", **fields(found)))
+        asked = {"copies": [copy_fields(app, one) for one in copies]} if options.all else {}
+        app.out.json(app.document("pull", **fields(found), **asked))
     else:
         lines(app, found)
+        copy_lines(app, copies)
 
 
 def fields(found: Pulled) -> dict[str, Any]:
@@ -82,6 +88,46 @@ def lines(app: App, found: Pulled) -> None:
         out.line(f"{space}@{number} has no tag yet, so it is not final and was not taken")
 
 
+def fetch_copies(app: App) -> list[Copy]:
+    """Ask the remotes beside the home, before the home itself."""
+    from gitsync.services.copies import fetch
+
+    return fetch(app.ledger())
+
+
+def copy_fields(app: App, copy: Copy) -> dict[str, Any]:
+    """A copy inside a document."""
+    space = app.ledger().space
+    position = f"{space}@{copy.number}" if copy.number is not None else None
+    return {"remote": copy.name, "state": copy.state, "position": position, "why": copy.why}
+
+
+_COPY = {
+    "equal": "has {at} too",
+    "ahead": "brought {at}, verified",
+    "behind": "is behind, at {at}",
+    "none": "holds no ledger",
+    "unreachable": "cannot be reached",
+    "refused": "was not taken",
+}
+
+
+def copy_lines(app: App, copies: list[Copy]) -> None:
+    """What the remotes beside the home had, a line each."""
+    space = app.ledger().space
+    for copy in copies:
+        said = _COPY[copy.state].format(at=f"{space}@{copy.number}")
+        odd = copy.state in ("unreachable", "refused")
+        app.out.line(f"{copy.name}: ", Styled(said, "yellow") if odd else said)
+        if copy.why:
+            app.out.wrapped(copy.why, "    ")
+
+
+def all_flag() -> click.Option:
+    """``--all``, as in ``git fetch``."""
+    return flag("--all", help="The other remotes too, as copies of the ledger.")
+
+
 def autostash_flag() -> click.Option:
     """``--autostash``, as in ``git pull``."""
     return flag("--autostash", help="Put changes aside that are in the way, and bring them back.")
@@ -93,10 +139,12 @@ command = define(
     Options,
     help="""Fetch, verify everything new, and bring your branch up to common.
 
-    What does not verify never becomes common here, and uncommitted work is never touched.""",
+    What does not verify never becomes common here, and uncommitted work is never touched. With
+    --all the other remotes are asked too; one that cannot be reached stops nothing.""",
     example="gitsync pull\ngitsync pull --to common@7\ngitsync pull --autostash",
     params=(
         option("--to", metavar="POSITION", help="Bring the files no further than this."),
         autostash_flag(),
+        all_flag(),
     ),
 )

@@ -5,29 +5,63 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gitsync.cli.commands import pull as pulling
 from gitsync.cli.options import define
 from gitsync.cli.output import Styled
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
+    from gitsync.services.copies import Copy
     from gitsync.services.sending import Pushed
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Nothing to choose."""
+    """``all`` brings the other remotes up to date too."""
+
+    all: bool = False
 
 
-def run(app: App, _options: Options) -> int:
+def run(app: App, options: Options) -> int:
     """Send everything of one's own; 1 if the remote would not take something."""
     from gitsync.services.sending import push
 
     found = push(app.ledger())
+    copies = send_copies(app) if options.all else []
     if app.json:
-        app.out.json(app.document("push", **fields(found)))
+        asked = {"copies": copies_fields(app, copies)} if options.all else {}
+        app.out.json(app.document("push", **fields(found), **asked))
     else:
         lines(app, found)
-    return 1 if found.refused else 0
+        copies_lines(app, copies)
+    return 1 if found.refused or any(sent and sent.refused for _, sent in copies) else 0
+
+
+def send_copies(app: App) -> list[tuple[Copy, Pushed | None]]:
+    """Bring the remotes beside the home up to date."""
+    from gitsync.services.copies import send
+
+    return send(app.ledger())
+
+
+def copies_fields(app: App, copies: list[tuple[Copy, Pushed | None]]) -> list[dict[str, Any]]:
+    """The copies inside a document."""
+    return [
+        pulling.copy_fields(app, copy)
+        | {
+            "sent": list(sent.sent) if sent else [],
+            "refused": fields(sent)["refused"] if sent else [],
+        }
+        for copy, sent in copies
+    ]
+
+
+def copies_lines(app: App, copies: list[tuple[Copy, Pushed | None]]) -> None:
+    """The copies in words."""
+    for copy, sent in copies:
+        pulling.copy_lines(app, [copy])
+        if sent is not None and not sent.nothing:
+            lines(app, sent)
 
 
 def fields(found: Pushed) -> dict[str, Any]:
@@ -60,6 +94,8 @@ command = define(
     Options,
     help="""Send what is yours and the remote lacks: branch, snapshots, proposals, approvals.
 
-    One ref that the remote refuses does not hold up the others.""",
-    example="gitsync push",
+    One ref that the remote refuses does not hold up the others. With --all the other remotes are
+    brought up to date too: the ledger as it is verified here, and what is yours.""",
+    example="gitsync push\ngitsync push --all",
+    params=(pulling.all_flag(),),
 )
