@@ -111,6 +111,8 @@ def pull(ws: Workspace, to: str | None = None) -> Pulled:
     target = commit_at(ws, to or pin or ws.space)
     moved = follow(ws, state, target, pinned=pin is not None and to is None)
     landed = forget_landed(ws, state)
+    if not offline:
+        ws.repo.tidy()
     return Pulled(
         ws.space,
         before.number if before else 0,
@@ -251,7 +253,7 @@ def pin(ws: Workspace, position: str | None) -> Pinned:
     """
     verified = ws.verified()
     if position is None:
-        ws.repo.git("config", "--local", "--unset-all", "gitsync.pin", check=False)
+        ws.repo.unset_config("gitsync.pin")
         return Pinned(ws.space, None, None, verified.number)
     target = commit_at(ws, position)
     state = ws.state()
