@@ -40,6 +40,9 @@ _KEPT = frozenset(
 
 # Everything that a git writes is synced before it ends, but for folders and its configuration.
 SYNCED = ("-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync")
+# Refs are the old ones or the new ones after a power cut, never empty files, which git's own
+# defaults may leave.
+UNTORN = ("-c", "core.fsync=reference", "-c", "core.fsyncMethod=fsync")
 
 # Verbs that change nothing as we call them.
 _READING = frozenset(

@@ -90,9 +90,10 @@ class PositionIndex:
         # and never mixes old pages with new, which nobody would notice.
         db.execute("PRAGMA synchronous=NORMAL")
         version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, LAYOUT):
-            for table in ("meta", "place", "snapshot"):
-                db.execute(f"DROP TABLE IF EXISTS {table}")
+        if version == LAYOUT:
+            return db  # nothing to write: no lock to wait for, nothing to sync when it is closed
+        for table in ("meta", "place", "snapshot"):
+            db.execute(f"DROP TABLE IF EXISTS {table}")
         db.executescript(_TABLES)
         db.execute(f"PRAGMA user_version={LAYOUT}")
         return db

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gitsync.storage.repository import Repository
 
 # Below this many, files of their own are as quick and disturb nobody.
-WORTH_PACKING = 50
+WORTH_PACKING = 10
 
 _HEADER = b"# pack-refs with: peeled fully-peeled sorted \n"
 

@@ -95,7 +95,8 @@ class Refs:
                 lines.append(f"delete {update.ref}\0{update.old or ''}\0")
             else:
                 lines.append(f"update {update.ref}\0{update.new}\0{update.old or ZERO}\0")
-        config = gitcli.SYNCED if sync else ()
+        # Torn, a ref would stop every git. That it is an old one again does no harm without sync.
+        config = gitcli.SYNCED if sync else gitcli.UNTORN
         result = gitcli.run(
             [*config, "update-ref", "-m", message, "--stdin", "-z"],
             cwd=self._dir,

@@ -104,7 +104,7 @@ class Remote:
         """
         if not updates:
             return
-        args = ["push", "--porcelain", "--quiet", "--no-verify", "--no-follow-tags"]
+        args = [*gitcli.UNTORN, "push", "--porcelain", "--quiet", "--no-verify", "--no-follow-tags"]
         args += ["--no-signed", "--no-recurse-submodules"]
         args += ["--atomic"] if atomic else []
         args += [f"--force-with-lease={update.ref}:{update.old or ''}" for update in updates]

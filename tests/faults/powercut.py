@@ -23,7 +23,7 @@ from pathlib import Path
 
 from tests.conftest import Clock, FakeRandom, Ledger
 from tests.faults import kit, recording
-from tests.faults.crash import MODELS, Recording
+from tests.faults.crash import MODELS, Disk, Recording
 from tests.faults.kill import _why
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.world import Scene, SoloLedger, scene
@@ -63,20 +63,23 @@ def promised(root: Path) -> dict[str, str]:
     return found
 
 
-def kept(root: Path, wanted: dict[str, str], *, tags_follow: bool) -> list[str]:
-    """Which promises a disk does not hold. With ``tags_follow``, tags of positions that are missing
-    altogether do not count: the chain is there, and the next run makes them again."""
+def broken_promises(root: Path, wanted: dict[str, set[str]]) -> list[str]:
+    """Which promises a disk does not hold: none of the values that would do is there, or whole.
+
+    A tag of a position that is missing altogether does not count: the chain is there, and the next
+    run makes it again.
+    """
     gone = []
-    for what, value in wanted.items():
+    for what, values in wanted.items():
         repo, _, ref = what.partition(" ")
         if ref:
             oid = _resolve(root / repo, ref)
-            if oid is None and tags_follow and "/tags/common@" in ref:
+            if oid is None and ("/tags/common@" in ref or "" in values):
                 continue
-            if oid != value or not _whole(root / repo, value):
-                gone.append(f"{what} {value[:10]}: {oid and oid[:10]}")
-        elif _position(root / what) != value:
-            gone.append(f"{what} at {value}")
+            if oid not in values or not _whole(root / repo, oid):
+                gone.append(f"{what} {sorted(values)}: {oid}")
+        elif _position(root / what) not in values:
+            gone.append(f"{what} at {sorted(values)}")
     return gone
 
 
@@ -108,7 +111,7 @@ def tidy(root: Path) -> None:
     """What a user, or ``gitsync doctor --fix``, does first after a crash: locks of git processes
     that are gone, a torn index and torn loose objects are moved away."""
     for lock in root.rglob("*.lock"):
-        if "gitsync" not in lock.parts:
+        if not (lock.parent / "position-common.json").exists():  # ours are flocks
             lock.unlink()
     from gitsync.domain.errors import FormatError
     from gitsync.storage.loose import LooseObjects, read_loose
@@ -147,24 +150,29 @@ def play(name: str, cuts: int, *, sync: bool = True, models: tuple[str, ...] = M
         made, wanted = record(found, folder)
         before = promised(found.kept)
         made = made if sync else made.without_syncs()
+        after = {what: {value} for what, value in wanted.items()}
+        # Until it is reported, either will do; what it removes may be there still.
+        between = {
+            what: {before.get(what, ""), wanted.get(what, "")} for what in before.keys() | wanted
+        }
         (done,) = made.acks()
         dice = random.Random(name)  # noqa: S311 - the same cuts in every run
         for number in range(cuts):
             model = models[number % len(models)]
             at = done + 1 if number % 4 < 2 else dice.randint(1, done)
-            _cut(found, made.cut(at, dice, model), wanted if at > done else before, tally,
+            _cut(found, made.cut(at, dice, model), after if at > done else between, tally,
                  f"{model}, cut {number} at {at} of {len(made.log)}")  # fmt: skip
     return tally
 
 
-def _cut(found: Scene, disk, wanted: dict[str, str], tally: Tally, where: str) -> None:
+def _cut(found: Scene, disk: Disk, wanted: dict[str, set[str]], tally: Tally, where: str) -> None:
     root = found.ledger.root
     found.restore()
     shutil.rmtree(root)
     disk.store(root)
     tally.cuts += 1
     tidy(root)
-    gone = kept(root, wanted, tags_follow=True)
+    gone = broken_promises(root, wanted)
     if gone:
         tally.lost.append(f"{where}\n  " + "\n  ".join(gone[:4]))
         return

@@ -142,7 +142,7 @@ class _Follower:
         if where:
             inside = re.search(r"<([^<>]*)>", where)
             if inside is not None:
-                base = bytes.fromhex(inside[1].replace("\\x", "")).decode()
+                base = _hexadecimal(inside[1]).decode()
         return os.path.normpath(os.path.join(base, path))  # noqa: PTH118 - a text, no file here
 
     def _find(self, path: str) -> tuple[int, str, int | None] | None:
@@ -162,6 +162,12 @@ class _Follower:
             return 0
         found = self._find(path)
         return found[2] if found is not None else None
+
+    def _file(self, process: _Process, text: str) -> _Open | None:
+        """The open file behind a descriptor, unless the number is a pipe's or the like by now."""
+        path = _hexadecimal(text.partition("<")[2].partition(">")[0])
+        inside = path.startswith(self.root.encode())
+        return process.files.get(_number(text)) if inside else None
 
     def _new(self, mode: int, *, folder: bool = False) -> int:
         number = len(self.now.nodes)
@@ -215,18 +221,18 @@ class _Follower:
             self._on_dup(process, args, result)
 
     def _on_read(self, process: _Process, args: list[str], result: int) -> None:
-        found = process.files.get(_number(args[0]))
+        found = self._file(process, args[0])
         if found is not None:
             found.at += result
 
     def _on_lseek(self, process: _Process, args: list[str], result: int) -> None:
-        found = process.files.get(_number(args[0]))
+        found = self._file(process, args[0])
         if found is not None:
             found.at = result
 
     def _on_write(self, process: _Process, args: list[str], result: int) -> None:
         data = _string(args[1])[:result]
-        found = process.files.get(_number(args[0]))
+        found = self._file(process, args[0])
         if found is None:
             if data.startswith(ACK):
                 self.log.append(Op("ack", data=data))
@@ -242,23 +248,23 @@ class _Follower:
         self._on_write(process, [args[0], f'"{text}"'], result)
 
     def _on_pwrite64(self, process: _Process, args: list[str], result: int) -> None:
-        found = process.files.get(_number(args[0]))
+        found = self._file(process, args[0])
         if found is not None:
             self._do(Op("write", found.node, int(args[3]), _string(args[1])[:result]))
 
     def _on_ftruncate(self, process: _Process, args: list[str], _: int) -> None:
-        found = process.files.get(_number(args[0]))
+        found = self._file(process, args[0])
         if found is not None:
             self._do(Op("cut", found.node, int(args[1])))
 
     def _on_fallocate(self, process: _Process, args: list[str], _: int) -> None:
-        found = process.files.get(_number(args[0]))
+        found = self._file(process, args[0])
         size = int(args[2]) + int(args[3])
         if found is not None and size > len(self.now.nodes[found.node].data):
             self._do(Op("cut", found.node, size))
 
     def _on_fsync(self, process: _Process, args: list[str], _: int) -> None:
-        found = process.files.get(_number(args[0]))
+        found = self._file(process, args[0])
         if found is not None:
             self.log.append(Op("sync", found.node))
 
@@ -344,5 +350,8 @@ def _number(text: str) -> int:
 
 
 def _string(text: str) -> bytes:
-    inside = text.removeprefix('"').partition('"')[0]
-    return bytes.fromhex(inside.replace("\\x", ""))
+    return _hexadecimal(text.removeprefix('"').partition('"')[0])
+
+
+def _hexadecimal(text: str) -> bytes:
+    return bytes.fromhex(text.replace("\\x", "")) if text.startswith("\\x") else b""
