@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 JOBS ?= auto
 
-.PHONY: demo test check bench lint types layers unit format clean
+.PHONY: demo test check bench kill powercut lint types layers unit format clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -34,6 +34,17 @@ unit: $(VENV)/.ready
 
 bench: $(VENV)/.ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.bench
+
+# Kills every command around each of its storage effects. HEALING=off shows that it would tell.
+HEALING ?= on
+kill: $(VENV)/.ready
+	$(BIN)/python -m tests.faults.kill --healing $(HEALING)
+
+# Cuts the power in recorded runs of every command. SYNC=off shows that it would tell.
+CUTS ?= 500
+SYNC ?= on
+powercut: $(VENV)/.ready
+	$(BIN)/python -m tests.faults.powercut --cuts $(CUTS) --sync $(SYNC)
 
 format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .

@@ -108,13 +108,14 @@ def trace(error: BaseException) -> str:
 
 
 def _write_trace(host: Host, error: BaseException) -> Path | None:
+    from gitsync.storage.durable import make_folder, write_atomic
     from gitsync.storage.positions import state_home
 
     folder = state_home(host.env, host.home) / "bugs"
     path = folder / f"{host.seconds()}.txt"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(trace(error), encoding="utf-8", errors="backslashreplace")
-    except OSError:
+        make_folder(folder)
+        write_atomic(path, trace(error).encode("utf-8", "backslashreplace"), sync=False)
+    except EnvironmentFault:
         return None
     return path

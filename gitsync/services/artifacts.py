@@ -11,7 +11,7 @@ from gitsync.domain.artifact import ID_RANDOM_BYTES, ArtifactHead, new_id, new_p
 from gitsync.domain.errors import FormatError, GitsyncError, RefusedError, UsageError, Where
 from gitsync.domain.names import parse_position
 from gitsync.domain.objects import MODE_FILE, MODE_TREE, Oid
-from gitsync.storage.durable import write_new
+from gitsync.storage.durable import make_folder, write_new
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -187,7 +187,7 @@ def create(ws: Workspace, kind: str, title: str, values: Mapping[str, str]) -> C
     raw = frontmatter.compose(fields, _template(ws, kind, title))
     path = new_path(known.folder, ident, title)
     target = ws.work_tree().root / path
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     write_new(target, raw)
     return Created(ident, path)
 

@@ -13,6 +13,7 @@ from gitsync.codec.sshkeys import encode_public
 from gitsync.domain.errors import EnvironmentFault, UsageError
 from gitsync.domain.names import person_of
 from gitsync.storage import gitcli
+from gitsync.storage.durable import make_folder, remove_file, write_atomic
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,6 +82,7 @@ def push_own_branch(repo: Repository, remote: str, name: str) -> None:
     repo.git("config", scope, "--unset-all", key, check=False)
     for spec in (f"refs/heads/people/{name}", f"refs/tags/{name}@*:refs/tags/{name}@*"):
         repo.git("config", scope, "--add", key, spec)
+    repo.sync_config(worktree=is_linked(repo))
 
 
 def add_remote(repo: Repository, url: str) -> None:
@@ -109,14 +111,14 @@ def switch(repo: Repository, branch: str, commit: Oid) -> None:
 
     Files that lie there already are left as they are.
     """
-    repo.git("symbolic-ref", "HEAD", branch)
-    repo.git("read-tree", "--reset", commit)
+    repo.git(*gitcli.SYNCED, "symbolic-ref", "HEAD", branch)
+    repo.git(*gitcli.SYNCED, "read-tree", "--reset", commit)
     give_way(repo, commit)
     # Only what is missing is written: the user's own files win over the snapshot's.
     out = repo.git("ls-files", "--deleted", "-z").out
     if out:
         repo.git("checkout-index", "-z", "--stdin", stdin=out)
-    repo.git("update-index", "-q", "--refresh", check=False)
+    repo.git(*gitcli.SYNCED, "update-index", "-q", "--refresh", check=False)
 
 
 def linked_folder(repo: Repository, path: str) -> Path:
@@ -158,17 +160,18 @@ def linked_folder(repo: Repository, path: str) -> Path:
         add = ["worktree", "add", "--force", "--quiet", "--detach", "--no-checkout"]
         repo.git(*add, str(folder), _any_commit(repo))
     exclude = repo.common_dir / "info" / "exclude"
-    exclude.parent.mkdir(exist_ok=True)
+    make_folder(exclude.parent)
     line = f"/{inside}/"
     text = exclude.read_text() if exclude.exists() else ""
     if line not in text.splitlines():
         start = text if not text or text.endswith("\n") else f"{text}\n"
-        exclude.write_text(f"{start}{line}\n")
+        write_atomic(exclude, f"{start}{line}\n".encode())
     # All work trees share that list, and the ledger may hold a folder of the same name. A file
     # that ignores itself takes the line back inside the ledger, and is seen by nobody else.
     ignore = folder / ".gitignore"
     if not ignore.exists():
-        ignore.write_text(f"{_OWN_IGNORE}!/{inside.partition('/')[0]}/\n")
+        own = f"{_OWN_IGNORE}!/{inside.partition('/')[0]}/\n"
+        write_atomic(ignore, own.encode())
     return folder
 
 
@@ -184,7 +187,7 @@ def give_way(repo: Repository, commit: Oid) -> None:
     if b".gitignore" in repo.facts.tree(repo.facts.commit(commit).tree) and (
         ours.is_file() and ours.read_text(errors="replace").startswith(_OWN_IGNORE)
     ):
-        ours.unlink()
+        remove_file(ours)
 
 
 def remove_linked(code: Repository, folder: Path) -> None:
@@ -194,7 +197,7 @@ def remove_linked(code: Repository, folder: Path) -> None:
     exclude = code.common_dir / "info" / "exclude"
     line = f"/{folder.relative_to(code.common_dir.parent.resolve()).as_posix()}/\n"
     if exclude.exists() and exclude.read_text().endswith(line):
-        exclude.write_text(exclude.read_text().removesuffix(line))
+        write_atomic(exclude, exclude.read_text().removesuffix(line).encode())
 
 
 def _any_commit(repo: Repository) -> str:

@@ -15,7 +15,7 @@ from gitsync.domain.errors import FormatError, GitsyncError, VerificationError
 from gitsync.domain.ledger.snapshot import witness_name
 from gitsync.domain.names import parse_position
 from gitsync.services.replay import tag_ledger
-from gitsync.storage.durable import write_atomic
+from gitsync.storage.durable import make_folder, write_atomic
 from gitsync.storage.signing import verify
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def fork_file(folder: Path, first: Tag, second: Tag) -> Path:
         "position": position,
         "tags": [base64.b64encode(encode_tag(tag)).decode() for tag in pair],
     }
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     path = folder / f"fork-{position}-{pair[0].target[:8]}-{pair[1].target[:8]}.json"
     write_atomic(path, (json.dumps(content, indent=1) + "\n").encode())
     return path

@@ -111,7 +111,7 @@ def use(host: Host, key: str) -> Identity:
     found = read_key(choice)
     configure(ws.repo, ws.domain, choice, found.public)
     # An older choice of ours would win over git's own setting, which has just been written.
-    ws.repo.git("config", "--local", "--unset-all", "gitsync.key", check=False)
+    ws.repo.unset_config("gitsync.key")
     return show(host)
 
 

@@ -16,6 +16,7 @@ from gitsync.services.refview import MIRROR, RefView, fetch_view
 from gitsync.services.sources import keep, send
 from gitsync.services.workspace import Workspace
 from gitsync.storage import gitcli
+from gitsync.storage.durable import make_folder, remove_tree
 from gitsync.storage.keys import KeyChoice, find_key, generate
 from gitsync.storage.repository import Repository
 from gitsync.storage.signing import Signer, open_signer
@@ -118,7 +119,7 @@ def _place(host: Host, options: JoinOptions, url: str) -> tuple[Path, str, bool]
         return clonesetup.linked_folder(code, options.path), remote, made
     folder = _folder(host, options)
     made = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     if not (folder / ".git").exists():
         first = f"--initial-branch=people/{options.name}"
         gitcli.run(["init", "--quiet", first], cwd=folder)
@@ -164,12 +165,10 @@ def _half_joined(folder: Path) -> bool:
 
 
 def _remove(host: Host, options: JoinOptions, folder: Path) -> None:
-    import shutil
-
     if options.path is not None:
         clonesetup.remove_linked(Repository.open(host.cwd), folder)
     else:
-        shutil.rmtree(folder)
+        remove_tree(folder)
 
 
 def _open(host: Host, choice: KeyChoice) -> Signer:

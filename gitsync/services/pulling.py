@@ -120,6 +120,8 @@ def pull(ws: Workspace, to: str | None = None, *, autostash: bool = False) -> Pu
     pinned = pin is not None and to is None
     moved, stashed = _follow(ws, state, target, pinned=pinned, autostash=autostash)
     landed = forget_landed(ws, state)
+    if not offline:
+        ws.repo.tidy()
     return Pulled(
         ws.space,
         before.number if before else 0,
@@ -295,7 +297,7 @@ def pin(ws: Workspace, position: str | None) -> Pinned:
     """
     verified = ws.verified()
     if position is None:
-        ws.repo.git("config", "--local", "--unset-all", "gitsync.pin", check=False)
+        ws.repo.unset_config("gitsync.pin")
         return Pinned(ws.space, None, None, verified.number)
     target = commit_at(ws, position)
     state = ws.state()

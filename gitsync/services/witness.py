@@ -109,7 +109,8 @@ class Witness:
             verified = verifier.check(view, require_tags=False)
             state, facts = verified.state, self.repo.facts
             notary = self._notary(state)
-            mended = () if self.dry_run else self._mend_tags(view, verifier, state, notary)
+            mended = {} if self.dry_run else self._mend_tags(view, verifier, state, notary)
+            view = replace(view, tags={**view.tags, **mended})
         except RefusedError as error:
             verifier.index.close()
             # Refs are not read in one moment: another witness's tag may be seen before its branch.
@@ -133,7 +134,7 @@ class Witness:
             state.number,
             state.number,
             (),
-            mended,
+            tuple(mended),
             len(healed),
             view.misnamed,
             self.dry_run,
@@ -167,10 +168,21 @@ class Witness:
             state.ledger, state.space, state.number, state.commit,
             view.tags.get(state.number), view.receipts, view.locks, self.now(),
         )  # fmt: skip
-        # Only what this run has looked at: tags of earlier numbers may have been exchanged since.
-        checked = verifier.stored.number if verifier.stored is not None else 0
-        self.on_position(position, state, {n: tag for n, tag in view.tags.items() if n > checked})
+        self.on_position(position, state, self._own_tags(verifier, view, state))
         return replace(report, position=position)
+
+    def _own_tags(self, verifier: Verifier, view: RefView, state: State) -> dict[int, Oid]:
+        """The tags that this clone is to have: those that this run has looked at, and earlier ones
+        that a dead run did not get to. They may have been exchanged since, so they are checked."""
+        seen = verifier.stored.number if verifier.stored is not None else 0
+        here = self.repo.refs.list(f"refs/tags/{state.space}@*")
+        return {
+            number: tag
+            for number, tag in view.tags.items()
+            if number > max(seen, 1)
+            or (number > 1 and position_tag(state.space, number) not in here
+                and self._sound(tag, state.space, state.ledger, verifier.index.snapshot(number)))
+        }  # fmt: skip
 
     def _notary(self, state: State) -> Notary:
         key = self.signer.public_key
@@ -192,23 +204,24 @@ class Witness:
 
     def _mend_tags(
         self, view: RefView, verifier: Verifier, state: State, notary: Notary
-    ) -> tuple[int, ...]:
+    ) -> dict[int, Oid]:
         """Make the tags that a run which died after moving ``common`` did not get to."""
         missing = [n for n in range(2, state.number + 1) if n not in view.tags]
         if not missing:
-            return ()
+            return {}
         local = self.repo.refs.list(f"refs/tags/{state.space}@*")
-        updates = []
+        made: dict[int, Oid] = {}
         for number in missing:
             snapshot = verifier.index.snapshot(number)
-            ref = position_tag(state.space, number)
-            tag = local.get(ref)
+            tag = local.get(position_tag(state.space, number))
             if tag is None or not self._sound(tag, state.space, state.ledger, snapshot):
                 tag = self._tag(state.space, state.ledger, number, snapshot, notary)
-            updates.append(RefUpdate(ref, tag, None))
+            made[number] = tag
         self.repo.store.flush()
-        self.home.publish(updates)
-        return tuple(missing)
+        self.home.publish(
+            [RefUpdate(position_tag(state.space, n), tag, None) for n, tag in made.items()]
+        )
+        return made
 
     def _sound(self, tag: Oid, space: str, ledger: Oid, snapshot: Oid) -> bool:
         """Whether a tag is one that a witness made for this snapshot."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gitsync.domain.names import space_branch
 from gitsync.services.home import Home, LocalHome, RemoteHome
 from gitsync.services.witness import BATCH, Witness, WitnessReport
-from gitsync.storage.durable import FileLock
+from gitsync.storage.durable import FileLock, make_folder
 from gitsync.storage.watching import FolderWatch
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def run_once(ws: Workspace, options: WitnessOptions) -> WitnessReport:
     """
     host = ws.host
     home = home_of(ws, options.remote)
-    ws.repo.state_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(ws.repo.state_dir)
     lock = FileLock(
         ws.repo.state_dir / "witness.lock",
         timeout=LOCK_SECONDS,
@@ -76,8 +76,8 @@ def run_once(ws: Workspace, options: WitnessOptions) -> WitnessReport:
         )
         report = witness.run()
     if not options.dry_run:
-        # Each run leaves a pack or two. Git knows when they are too many, and tidies behind us.
-        ws.repo.git("gc", "--auto", "--quiet", check=False)
+        # Each run leaves a pack or two.
+        ws.repo.tidy()
     return report
 
 

@@ -15,7 +15,7 @@ from gitsync.domain.names import (
     space_branch,
 )
 from gitsync.domain.objects import Commit, Oid, Signature
-from gitsync.storage.durable import write_atomic
+from gitsync.storage.durable import make_folder, write_atomic
 from gitsync.storage.packedrefs import create_tags
 from gitsync.storage.positions import PositionStore, VerifiedPosition, state_home
 from gitsync.storage.refs import RefUpdate
@@ -209,7 +209,7 @@ class Workspace:
         ``tags`` are the verified tags by number. The branch moves only after the position is
         stored, so a position that is ahead after a kill is healed by the next verification.
         """
-        self.repo.state_dir.mkdir(parents=True, exist_ok=True)
+        make_folder(self.repo.state_dir)
         self.positions().save(position)
         here = self.repo.refs.list(space_branch(self.space), f"refs/tags/{self.space}@*")
         branch = space_branch(self.space)

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from gitsync.domain.errors import BugError, EnvironmentFault, RefusedError
+from gitsync.storage import effects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +32,6 @@ _FIRST_PAUSE: Final = 0.001
 _NO_LINKS: Final = frozenset(
     {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 )
-_F_FULLFSYNC: Final[int | None] = getattr(fcntl, "F_FULLFSYNC", None)
 
 
 class _Cause(NamedTuple):
@@ -73,9 +73,9 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = Tru
     """
     with _faults(path):
         with _temporary(path, data, mode, sync=sync) as temporary:
-            temporary.replace(path)
+            effects.rename(temporary, path)
         if sync:
-            _sync_folder(path.parent)
+            effects.sync_folder(path.parent)
 
 
 def write_new(path: Path, data: bytes, mode: int = 0o644, *, sync: bool = True) -> None:
@@ -90,13 +90,98 @@ def write_new(path: Path, data: bytes, mode: int = 0o644, *, sync: bool = True) 
         except FileExistsError:
             raise RefusedError("file.exists", f"{path} exists already") from None
         if sync:
-            _sync_folder(path.parent)
+            effects.sync_folder(path.parent)
 
 
-def fsync_dir(path: Path) -> None:
-    """Make the names in the folder ``path`` survive a power cut. Raises EnvironmentFault."""
+def sync_written(path: Path) -> None:
+    """Make a file that another program has just put in place, and its name, survive a power cut.
+
+    Raises EnvironmentFault.
+    """
     with _faults(path):
-        _sync_folder(path)
+        effects.sync_path(path)
+        effects.sync_folder(path.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and what is missing above it; synced. Raises EnvironmentFault."""
+    if not path.is_dir():
+        with _faults(path):
+            effects.make_folder(path)
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file; none there is fine. Raises EnvironmentFault."""
+    with _faults(path):
+        effects.unlink(path, missing_ok=True)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder and all that is in it. Raises EnvironmentFault."""
+    with _faults(path):
+        effects.remove_tree(path)
+
+
+def replace_locked(path: Path, make: Callable[[], bytes], *, attempts: int = 20) -> bool:
+    """Replace a file of git's under git's own lock on it, ``path``.lock, with what ``make`` gives.
+
+    ``make`` is asked again while somebody else replaces the file; it may raise to change nothing.
+    The lock is the finished, synced file under a second name, so it is held for two system calls
+    only. A kill between them leaves it behind: it is known by the name that it still has besides
+    and by nobody holding it, and taken away. Returns False when another program holds the lock.
+    Raises EnvironmentFault.
+    """
+    lock = path.with_name(f"{path.name}.lock")
+    draft = path.with_name(f"{path.name}.{TEMPORARY}{os.getpid()}_{os.urandom(6).hex()}")
+    with _faults(path):
+        _drop_stale(lock)
+        for _ in range(attempts):
+            before = _stamp(path)
+            with effects.created(draft, make(), 0o666, sync=True) as fd:
+                fcntl.flock(fd, fcntl.LOCK_EX)
+                try:
+                    effects.link(draft, lock)
+                    if _stamp(path) == before:
+                        effects.rename(lock, path)
+                        effects.sync_folder(path.parent)
+                        return True
+                    effects.unlink(lock)
+                except FileExistsError:
+                    return False
+                finally:
+                    effects.unlink(draft)
+    return False
+
+
+def _drop_stale(lock: Path) -> None:
+    """Remove a lock that one of us left who is no longer there."""
+    name = lock.name.removesuffix(".lock")
+    for draft in lock.parent.glob(f"{name}.{TEMPORARY}*"):
+        try:
+            fd = os.open(draft, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever comes to this point about this file is alone: a lock that was made anew in
+            # the meantime is another file.
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(fd), lock.lstat()):
+                    effects.unlink(lock)
+            effects.unlink(draft, missing_ok=True)
+        except BlockingIOError:
+            continue  # at work
+        finally:
+            os.close(fd)
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """What tells one version of a file from another, as git itself tells them."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def save_pack(pack: Pack, objects_dir: Path, *, sync: bool = True) -> Path:
@@ -110,16 +195,16 @@ def save_pack(pack: Pack, objects_dir: Path, *, sync: bool = True) -> Path:
     folder = objects_dir / "pack"
     content, index = folder / f"{pack.name}.pack", folder / f"{pack.name}.idx"
     with _faults(folder):
-        folder.mkdir(exist_ok=True)
+        effects.make_folder(folder)
         whole = _holds(content, pack.pack, sync=sync)
         if not (whole and _holds(index, pack.index, sync=sync)):
             with _temporary(index, pack.index, 0o444, sync=sync) as temporary_index:
                 if not whole:
                     with _temporary(content, pack.pack, 0o444, sync=sync) as temporary:
-                        temporary.replace(content)
-                temporary_index.replace(index)
+                        effects.rename(temporary, content)
+                effects.rename(temporary_index, index)
         if sync:
-            _sync_folder(folder)
+            effects.sync_folder(folder)
     return content
 
 
@@ -233,43 +318,27 @@ def _faults(path: Path) -> Iterator[None]:
 def _temporary(path: Path, data: bytes, mode: int, *, sync: bool) -> Iterator[Path]:
     """A complete file in the folder of ``path``; removed again if the block fails."""
     temporary = path.with_name(f"{TEMPORARY}{os.getpid()}_{os.urandom(6).hex()}")
-    _create(temporary, data, mode, sync=sync)
+    with effects.created(temporary, data, mode, sync=sync):
+        pass
     try:
         yield temporary
     except BaseException:
         with suppress(OSError):
-            temporary.unlink()
-        raise
-
-
-def _create(path: Path, data: bytes, mode: int, *, sync: bool) -> None:
-    """Write a file that must not exist yet; it is gone again if that fails."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    try:
-        try:
-            rest = memoryview(data)
-            while rest:  # the kernel may take less than it is given
-                rest = rest[os.write(fd, rest) :]
-            if sync:
-                _sync_file(fd)
-        finally:
-            os.close(fd)
-    except BaseException:
-        with suppress(OSError):
-            path.unlink()
+            effects.unlink(temporary)
         raise
 
 
 def _claim(temporary: Path, path: Path, data: bytes, mode: int, *, sync: bool) -> None:
     """Give the finished file the name ``path`` unless that is taken (FileExistsError)."""
     try:
-        path.hardlink_to(temporary)
+        effects.link(temporary, path)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
         # FAT knows no links: still exclusive there, but a kill may leave an unfinished file.
-        _create(path, data, mode, sync=sync)
-    temporary.unlink()
+        with effects.created(path, data, mode, sync=sync):
+            pass
+    effects.unlink(temporary)
 
 
 def _holds(path: Path, data: bytes, *, sync: bool) -> bool:
@@ -282,25 +351,5 @@ def _holds(path: Path, data: bytes, *, sync: bool) -> bool:
         if os.fstat(fd).st_size != len(data) or file.read() != data:
             return False
         if sync:
-            _sync_file(fd)
+            effects.sync_file(fd, path)
     return True
-
-
-def _sync_file(fd: int) -> None:
-    if _F_FULLFSYNC is not None:  # macOS: fsync alone stops at the drive's own cache
-        with suppress(OSError):
-            fcntl.fcntl(fd, _F_FULLFSYNC)
-            return
-    os.fsync(fd)
-
-
-def _sync_folder(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        _sync_file(fd)
-    except OSError as error:
-        # Some file systems cannot sync a folder and have nothing to lose by it.
-        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
-            raise
-    finally:
-        os.close(fd)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault
+from gitsync.storage import effects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,6 +36,21 @@ _KEPT = frozenset(
         "GIT_PROTOCOL_FROM_USER",
     }
 )
+
+
+# Everything that a git writes is synced before it ends, but for folders and its configuration.
+SYNCED = ("-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync")
+# Refs are the old ones or the new ones after a power cut, never empty files, which git's own
+# defaults may leave.
+UNTORN = ("-c", "core.fsync=reference", "-c", "core.fsyncMethod=fsync")
+
+# Verbs that change nothing as we call them.
+_READING = frozenset(
+    {
+        "cat-file", "check-ref-format", "diff", "for-each-ref", "fsck", "ls-files", "ls-remote",
+        "ls-tree", "merge-base", "rev-list", "rev-parse", "show", "status", "var", "version",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +104,17 @@ def run(
     """
     import subprocess
 
+    effect = effects.Effect("ask" if _reads(args) else "git", str(cwd or "."), args=tuple(args))
+    stream = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
     try:
-        done = subprocess.run(
+        done = effects.run(
+            effect,
             ["git", *args],
             cwd=cwd,
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
             stdout=subprocess.PIPE,
             stderr=None if passthrough else subprocess.PIPE,
             env=environment(env),
-            check=False,
+            **stream,
         )
     except FileNotFoundError as error:
         if cwd is not None and not Path(cwd).is_dir():
@@ -111,6 +128,13 @@ def run(
     if check and result.code != 0:
         raise GitError(args, result)
     return result
+
+
+def _reads(args: Sequence[str]) -> bool:
+    verb = next((one for one in args if not one.startswith("-") and "=" not in one), "")
+    if verb == "hash-object":
+        return "-w" not in args
+    return verb in _READING or (verb == "config" and "--get" in args)
 
 
 def text(args: Sequence[str], *, cwd: Path | str | None = None) -> str:

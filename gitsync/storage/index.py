@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault
 from gitsync.domain.objects import Oid
+from gitsync.storage import effects
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +42,7 @@ class PositionIndex:
     def _open(self, path: Path) -> sqlite3.Connection | None:
         """The file, made anew if it is torn or foreign; None where none can be had."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            effects.make_folder(path.parent)
             return self._connect(path)
         except (sqlite3.OperationalError, OSError):
             return None  # locked, or a disk that takes nothing: memory serves as well
@@ -58,7 +59,7 @@ class PositionIndex:
         if self._path is not None:
             for ending in ("", "-wal", "-shm"):
                 with suppress(OSError):
-                    self._path.with_name(self._path.name + ending).unlink()
+                    effects.unlink(self._path.with_name(self._path.name + ending))
 
     def _damaged(self, why: object) -> EnvironmentFault:
         if isinstance(why, sqlite3.DatabaseError) and not isinstance(why, sqlite3.OperationalError):
@@ -85,11 +86,14 @@ class PositionIndex:
     def _connect(path: Path) -> sqlite3.Connection:
         db = sqlite3.connect(path, timeout=30, isolation_level=None)
         db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=OFF")
+        # Not synced for each transaction, but in order: a power cut may take the last ones away
+        # and never mixes old pages with new, which nobody would notice.
+        db.execute("PRAGMA synchronous=NORMAL")
         version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, LAYOUT):
-            for table in ("meta", "place", "snapshot"):
-                db.execute(f"DROP TABLE IF EXISTS {table}")
+        if version == LAYOUT:
+            return db  # nothing to write: no lock to wait for, nothing to sync when it is closed
+        for table in ("meta", "place", "snapshot"):
+            db.execute(f"DROP TABLE IF EXISTS {table}")
         db.executescript(_TABLES)
         db.execute(f"PRAGMA user_version={LAYOUT}")
         return db
@@ -160,10 +164,12 @@ class PositionIndex:
 
         Not being able to is no error, and neither is another process that is further already.
         """
-        if self._db is None:
+        db = self._db
+        if db is None:
             return
         try:
-            written = self._save(self._db, anchor, number, commit)
+            effect = effects.Effect("index", str(self._path))
+            written = effects.perform(effect, lambda: self._save(db, anchor, number, commit))
         except sqlite3.OperationalError:
             return
         except sqlite3.DatabaseError:

@@ -18,6 +18,7 @@ from gitsync.codec.sshkeys import (
     parse_public,
 )
 from gitsync.domain.errors import BugError, EnvironmentFault, FormatError, Where
+from gitsync.storage import effects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -120,16 +121,17 @@ def generate(path: Path, comment: str) -> PublicKey:
     pem = encode_private(secret[:32], public, int.from_bytes(randombytes(4), "big"))
     made: list[Path] = []
     try:
-        _make_folder(path.parent)
+        effects.make_folder(path.parent, 0o700)
         for target, data, mode in (
             (path, pem, 0o600),
             (_public_beside(path), encode_public(public) + b"\n", 0o644),
         ):
-            _create(target, data, mode, made)
-        _sync_folder(path.parent)
+            with effects.created(target, data, mode, sync=True):
+                made.append(target)
+        effects.sync_folder(path.parent)
     except OSError as error:
         for target in made:
-            target.unlink(missing_ok=True)
+            effects.unlink(target, missing_ok=True)
         if isinstance(error, FileExistsError):
             raise EnvironmentFault(
                 "key.exists",
@@ -252,32 +254,6 @@ def _private(path: Path, data: bytes, status: os.stat_result) -> bytes:
             where=Where(str(path)),
         )
     return data
-
-
-def _create(path: Path, data: bytes, mode: int, made: list[Path]) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
-    made.append(path)
-    with os.fdopen(fd, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(fd)
-
-
-def _make_folder(folder: Path) -> None:
-    # mkdir's own way of making parents gives the mode to the last one only.
-    for missing in reversed([f for f in (folder, *folder.parents) if not f.exists()]):
-        missing.mkdir(mode=0o700, exist_ok=True)
-        _sync_folder(missing.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _unreadable(source: str, error: FormatError) -> EnvironmentFault:

@@ -1,8 +1,8 @@
 """Git's object store behind a port of three verbs: read, size, write.
 
 Writes gather in memory and reach the disk as one pack, synced once, before any ref moves to them.
-That is faster than loose objects, leaves nothing half-written after a kill, and keeps clear of
-libgit2's endless loop on torn loose objects.
+That is faster than loose objects and leaves nothing half-written after a kill. libgit2 reads packs
+only; loose objects, which a power cut may have torn, are read by :mod:`gitsync.storage.loose`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from gitsync.codec.gitobjects import object_id
-from gitsync.domain.errors import VerificationError
+from gitsync.domain.errors import FormatError, VerificationError
 from gitsync.domain.objects import Oid
+from gitsync.storage.loose import LooseObjects, object_folders, read_loose
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pygit2
 
     from gitsync.codec.pack import PackBuilder
 
@@ -123,9 +122,9 @@ class ScratchObjects:
 
 
 class GitObjects:
-    """The store of a git repository: libgit2 reads, our own packs are written."""
+    """The store of a git repository: libgit2 reads packs, we read loose objects and write packs."""
 
-    def __init__(self, repo: pygit2.Repository, objects_dir: Path) -> None:
+    def __init__(self, objects_dir: Path) -> None:
         import pygit2
 
         # libgit2 would check each id with a slower SHA-1 on reading; :meth:`read` does it itself.
@@ -135,8 +134,11 @@ class GitObjects:
         # How much of the packs may be mapped at once: what is mapped counts as memory.
         pygit2.settings.mwindow_size = _WINDOW
         pygit2.settings.mwindow_mapped_limit = _MAPPED
-        self._repo = repo
-        self._odb = repo.odb
+        self._packs = pygit2.Odb()
+        folders = object_folders(objects_dir)
+        for folder in folders:
+            self._packs.add_backend(pygit2.OdbBackendPack(str(folder)), 1)
+        self._loose = LooseObjects(folders)
         self._dir = objects_dir
         self._pending: dict[Oid, tuple[str, bytes]] = {}
         self._builder: PackBuilder | None = None
@@ -146,33 +148,57 @@ class GitObjects:
         found = self._pending.get(oid)
         if found is not None:
             return found
+        loose = self._loose.find(oid)
+        return self._read_packed(oid) if loose is None else self._read_loose(oid, loose)
+
+    def _read_packed(self, oid: Oid) -> tuple[str, bytes]:
         try:
-            kind, data = self._odb.read(oid)
+            kind, data = self._packs.read(oid)
         except KeyError as error:
-            raise missing(oid) from error
+            path = self._loose.look(oid)
+            if path is None:
+                raise missing(oid) from error
+            return self._read_loose(oid, path)
         except Exception as error:
             raise _unreadable(oid, error) from error
-        name = _KINDS[int(kind)]
-        if object_id(name, data) != oid:
-            raise _unreadable(oid, ValueError("its content does not have this id"))
-        return name, data
+        return _checked(oid, _KINDS[int(kind)], data)
+
+    def _read_loose(self, oid: Oid, path: Path) -> tuple[str, bytes]:
+        try:
+            return _checked(oid, *read_loose(path))
+        except (OSError, FormatError, VerificationError) as error:
+            # Packed meanwhile, or torn while a pack has it whole.
+            try:
+                kind, data = self._packs.read(oid)
+            except Exception:  # noqa: BLE001 - no pack has it either
+                raise _unreadable(oid, error) from error
+            return _checked(oid, _KINDS[int(kind)], data)
 
     def header(self, oid: Oid) -> tuple[str, int]:
         """See :class:`ObjectStore`."""
         found = self._pending.get(oid)
         if found is not None:
             return found[0], len(found[1])
-        try:
-            kind, size = self._odb.read_header(oid)
-            return _KINDS[int(kind)], int(size)
-        except KeyError as error:
-            raise missing(oid) from error
-        except Exception as error:
-            raise _unreadable(oid, error) from error
+        if self._loose.find(oid) is None:
+            try:
+                kind, size = self._packs.read_header(oid)
+                return _KINDS[int(kind)], int(size)
+            except KeyError:
+                pass
+            except Exception as error:
+                raise _unreadable(oid, error) from error
+        name, content = self.read(oid)
+        return name, len(content)
 
     def has(self, oid: Oid) -> bool:
-        """See :class:`ObjectStore`."""
-        return oid in self._pending or self._odb.exists(oid)
+        """See :class:`ObjectStore`. What is torn is not here."""
+        if oid in self._pending or self._packs.exists(oid):
+            return True
+        try:
+            self.read(oid)
+        except VerificationError:
+            return False
+        return True
 
     def write(self, kind: str, data: bytes, like: Oid | None = None) -> Oid:
         """See :class:`ObjectStore`."""
@@ -197,6 +223,12 @@ class GitObjects:
         save_pack(self._builder.finish(), self._dir)
         self._builder = None
         self._pending.clear()
+
+
+def _checked(oid: Oid, kind: str, data: bytes) -> tuple[str, bytes]:
+    if object_id(kind, data) != oid:
+        raise _unreadable(oid, ValueError("its content does not have this id"))
+    return kind, data
 
 
 def _unreadable(oid: str, error: Exception) -> VerificationError:

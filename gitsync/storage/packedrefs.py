@@ -7,12 +7,11 @@ refs appear together or none does, also across a power cut, and every git reads 
 
 from __future__ import annotations
 
-import os
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault
-from gitsync.storage.durable import fsync_dir
+from gitsync.storage.durable import replace_locked
 from gitsync.storage.refs import RefsMovedError
 
 if TYPE_CHECKING:
@@ -23,9 +22,8 @@ if TYPE_CHECKING:
     from gitsync.storage.refs import RefUpdate
     from gitsync.storage.repository import Repository
 
-ATTEMPTS = 20
 # Below this many, files of their own are as quick and disturb nobody.
-WORTH_PACKING = 50
+WORTH_PACKING = 10
 
 _HEADER = b"# pack-refs with: peeled fully-peeled sorted \n"
 
@@ -58,43 +56,12 @@ def create_packed(common_dir: Path, refs: Mapping[str, tuple[Oid, Oid | None]]) 
     rewriting the file; nothing has changed then.
     """
     path = common_dir / "packed-refs"
-    lock = common_dir / "packed-refs.lock"
-    draft = common_dir / f"packed-refs.gitsync-{os.getpid()}"
-    try:
-        for _ in range(ATTEMPTS):
-            before = _stamp(path)
-            with draft.open("wb") as file:
-                file.write(_merged(common_dir, path, refs))
-                file.flush()
-                os.fsync(file.fileno())
-            # The lock is the finished file under a second name, and is held for two system calls
-            # only: a kill hardly ever leaves one behind to keep every git out.
-            os.link(draft, lock)
-            if _stamp(path) == before:
-                lock.rename(path)
-                fsync_dir(common_dir)
-                return
-            lock.unlink()
-    except FileExistsError:
-        pass
-    except OSError as error:
-        raise EnvironmentFault("disk.failed", f"cannot write {path}: {error.strerror}") from error
-    finally:
-        draft.unlink(missing_ok=True)
-    raise RefsMovedError(
-        "ref.locked",
-        f"another git is at work on {path.name}",
-        hint=f"run it again; if no git runs, a crash left {lock}: remove it",
-    )
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """What tells one version of a file from another, as git itself tells them."""
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
+    if not replace_locked(path, lambda: _merged(common_dir, path, refs)):
+        raise RefsMovedError(
+            "ref.locked",
+            f"another git is at work on {path.name}",
+            hint=f"run it again; if no git runs, a crash left {path}.lock: remove it",
+        )
 
 
 def _merged(common_dir: Path, path: Path, refs: Mapping[str, tuple[Oid, Oid | None]]) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gitsync.storage import effects
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -13,12 +15,8 @@ def page(command: Sequence[str], text: str, env: Mapping[str, str]) -> bool:
 
     ``less`` gets git's own defaults: quit if it fits one screen, keep colours, leave the screen.
     """
-    import subprocess
-
     try:
-        process = subprocess.Popen(
-            list(command), stdin=subprocess.PIPE, env={"LESS": "FRX", "LV": "-c", **env}
-        )
+        process = effects.start(list(command), {"LESS": "FRX", "LV": "-c", **env})
     except OSError:
         return False
     try:

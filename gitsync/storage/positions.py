@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import VerificationError
-from gitsync.storage.durable import write_atomic
+from gitsync.storage.durable import make_folder, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,7 +98,7 @@ class PositionStore:
                 and stored.number > position.number
             ):
                 continue
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             # That nothing new was seen, again, need not survive a power cut.
             known = stored is not None and replace(stored, seen=position.seen) == position
             write_atomic(path, data, sync=not known)

@@ -6,19 +6,21 @@ libgit2's own reference creation does not give. What acknowledges is synced befo
 
 from __future__ import annotations
 
-import os
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, RefusedError
 from gitsync.domain.objects import Oid
-from gitsync.storage import gitcli
+from gitsync.storage import effects, gitcli
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 ZERO = "0" * 40
+_ABOVE_REFS = frozenset({PurePosixPath("."), PurePosixPath("/")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,8 @@ class Refs:
                 lines.append(f"delete {update.ref}\0{update.old or ''}\0")
             else:
                 lines.append(f"update {update.ref}\0{update.new}\0{update.old or ZERO}\0")
-        config = ["-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync"] if sync else []
+        # Torn, a ref would stop every git. That it is an old one again does no harm without sync.
+        config = gitcli.SYNCED if sync else gitcli.UNTORN
         result = gitcli.run(
             [*config, "update-ref", "-m", message, "--stdin", "-z"],
             cwd=self._dir,
@@ -103,7 +106,7 @@ class Refs:
         if result.code != 0:
             raise self._explain(result.err)
         if sync:
-            self._sync_folders(update.ref for update in updates if update.new is not None)
+            self.sync_folders(update.ref for update in updates if update.new is not None)
 
     def _explain(self, said: str) -> RefusedError | EnvironmentFault:
         last = next(
@@ -125,13 +128,13 @@ class Refs:
             )
         return EnvironmentFault("ref.failed", f"git could not move the refs: {last}")
 
-    def _sync_folders(self, refs: Iterable[str]) -> None:
-        for folder in {(self._dir / ref).parent for ref in refs}:
-            try:
-                handle = os.open(folder, os.O_RDONLY)
-            except OSError:
-                continue  # the ref was packed meanwhile: packed-refs is synced by git
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+    def sync_folders(self, refs: Iterable[str]) -> None:
+        """Make the names of refs survive a power cut.
+
+        The name of a ref lies in its folder, that folder's name in the next one, up to
+        ``refs``. Git syncs none of them.
+        """
+        folders = {folder for ref in refs for folder in PurePosixPath(ref).parents}
+        for folder in sorted(folders - _ABOVE_REFS, key=str, reverse=True):
+            with suppress(FileNotFoundError):  # packed meanwhile: packed-refs is synced by git
+                effects.sync_folder(self._dir / folder)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault
 from gitsync.storage import gitcli
+from gitsync.storage.durable import sync_written
 from gitsync.storage.facts import StoreFacts
 from gitsync.storage.objects import GitObjects
 from gitsync.storage.refs import Refs
@@ -36,7 +37,7 @@ class Repository:
         )
         self.work_tree = Path(handle.workdir) if handle.workdir else None
         self.refs = Refs(self.common_dir)
-        self.store = GitObjects(handle, self.common_dir / "objects")
+        self.store = GitObjects(self.common_dir / "objects")
         self.facts = StoreFacts(self.store)
 
     @classmethod
@@ -100,14 +101,29 @@ class Repository:
         """Set a value in this clone's configuration, or in this work tree's own."""
         scope = ["--worktree"] if worktree else ["--local"]
         self.git("config", *scope, "--replace-all", key, value)
+        self.sync_config(worktree=worktree)
+
+    def unset_config(self, key: str) -> None:
+        """Take a value out of this clone's configuration; none there is fine."""
+        if self.git("config", "--local", "--unset-all", key, check=False).code == 0:
+            self.sync_config()
+
+    def sync_config(self, *, worktree: bool = False) -> None:
+        """Git writes its configuration anew and leaves it to chance when it reaches the disk."""
+        file = self.git_dir / "config.worktree" if worktree else self.common_dir / "config"
+        sync_written(file if file.exists() else self.common_dir / "config")
 
     def git(self, *args: str, stdin: bytes | None = None, check: bool = True) -> gitcli.Result:
         """Run git in the work tree, or in the git folder of a bare repository."""
         return gitcli.run(args, cwd=self.work_tree or self.git_dir, stdin=stdin, check=check)
 
+    def tidy(self) -> None:
+        """Let git pack what has gathered: it knows when that is worth it."""
+        self.git("gc", "--auto", "--quiet", check=False)
+
     def remote(self, name: str) -> Remote:
         """A remote by its name or URL."""
-        return Remote(self.work_tree or self.git_dir, name)
+        return Remote(self.work_tree or self.git_dir, name, self.common_dir / "objects")
 
     def head(self) -> str | None:
         """The ref that HEAD points to, None when it is detached."""

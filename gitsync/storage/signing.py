@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from gitsync.codec.sshkeys import check_blob, ed25519_bytes, encode_public, parse_public
 from gitsync.codec.sshsig import HASH, NAMESPACE, SshSig, encode, parse, signed_data
 from gitsync.domain.errors import EnvironmentFault, FormatError, RefusedError, VerificationError
 from gitsync.domain.roster import ED25519, PublicKey
+from gitsync.storage import effects
 from gitsync.storage.keys import KeyChoice, PrivateKey, read_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
     from subprocess import CompletedProcess
 
 PASSPHRASE_TRIES = 3
@@ -266,7 +267,8 @@ def _run(
         env["SSH_ASKPASS_REQUIRE"] = "never"
     try:
         with open(stdin_file or os.devnull, "rb") as stdin:  # noqa: PTH123
-            return subprocess.run(
+            return effects.run(
+                effects.Effect("program", "", args=tuple(command)),
                 command,
                 stdin=None if interactive else stdin,
                 stdout=subprocess.PIPE,
@@ -276,7 +278,6 @@ def _run(
                 timeout=PROMPT_SECONDS if interactive else PROCESS_SECONDS,
                 # Without a session of its own, ssh-keygen would open the terminal to ask.
                 start_new_session=not interactive,
-                check=False,
             )
     except OSError:
         raise EnvironmentFault(
@@ -291,11 +292,9 @@ def _run(
 @contextmanager
 def _private_folder() -> Iterator[Path]:
     """A folder that only this user can enter, gone afterwards."""
-    from tempfile import TemporaryDirectory
-
     try:
-        with TemporaryDirectory(prefix="gitsync-") as folder:
-            yield Path(folder)
+        with effects.scratch() as folder:
+            yield folder
     except OSError as error:
         raise EnvironmentFault(
             "key.no-temporary-folder", f"cannot write a temporary file: {error.strerror}"

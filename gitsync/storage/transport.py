@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, RefusedError
 from gitsync.domain.objects import Oid
-from gitsync.storage import gitcli
-from gitsync.storage.refs import RefsMovedError, RefUpdate
+from gitsync.storage import effects, gitcli
+from gitsync.storage.refs import Refs, RefsMovedError, RefUpdate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,16 +38,27 @@ _RACES = (
 )
 
 
+# What arrives stays one pack, and is synced with the refs that name it.
+_RECEIVE_SYNCED = " ".join(["git", *gitcli.SYNCED, "-c receive.unpackLimit=1", "receive-pack"])
+
+
 class RemoteRejectedError(RefusedError):
     """The remote refused a push by a rule of its own: a hook, a protection, a scanner."""
 
 
+def _sync_packs(objects: Path) -> None:
+    with suppress(FileNotFoundError):  # no pack has ever arrived
+        effects.sync_folder(objects / "pack")
+
+
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """One remote of a repository: the folder git runs in, and the remote's name or URL."""
+    """One remote of a repository: the folder git runs in, the remote's name or URL, and the
+    repository's folder of objects."""
 
     folder: Path
     name: str
+    store: Path
 
     def fetch(self, refspecs: Sequence[str], *, prune: bool = False) -> None:
         """Fetch refspecs. Raises EnvironmentFault ``remote.unreachable``.
@@ -54,12 +66,15 @@ class Remote:
         Git also follows the refspecs in the configuration, and there meets other fetches in the
         same clone; it is asked again when it lost a ref's lock to one of them.
         """
-        args = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc"]
+        # As a pack, synced: what was verified and noted as such must still be here tomorrow.
+        args = [*gitcli.SYNCED, "-c", "fetch.unpackLimit=1"]
+        args += ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc"]
         args += ["--prune"] if prune else []
         wanted = [*args, "--end-of-options", self.name, *refspecs]
         for pause in (0.05, 0.2, 0.5, None):
             result = gitcli.run(wanted, cwd=self.folder, check=False)
             if result.code == 0:
+                _sync_packs(self.store)
                 return
             if pause is None or "cannot lock ref" not in result.err:
                 raise self._failure(result, "fetch")
@@ -89,16 +104,29 @@ class Remote:
         """
         if not updates:
             return
-        args = ["push", "--porcelain", "--quiet", "--no-verify", "--no-follow-tags"]
+        args = [*gitcli.UNTORN, "push", "--porcelain", "--quiet", "--no-verify", "--no-follow-tags"]
         args += ["--no-signed", "--no-recurse-submodules"]
         args += ["--atomic"] if atomic else []
         args += [f"--force-with-lease={update.ref}:{update.old or ''}" for update in updates]
         specs = [f"{update.new or ''}:{update.ref}" for update in updates]
+        here = self._on_this_machine()
+        args += [f"--receive-pack={_RECEIVE_SYNCED}"] if here is not None else []
         result = gitcli.run(
             [*args, "--end-of-options", self.name, *specs], cwd=self.folder, check=False
         )
         if result.code != 0:
             raise self._push_failure(result)
+        if here is not None:
+            _sync_packs(here / "objects")
+            Refs(here).sync_folders(update.ref for update in updates if update.new is not None)
+
+    def _on_this_machine(self) -> Path | None:
+        """The git folder of a remote that is a folder here, on a share or on a stick. Nobody else
+        has it synced by the time that a push ends."""
+        url = gitcli.run(["remote", "get-url", "--push", self.name], cwd=self.folder, check=False)
+        text = url.out.decode("utf-8", "surrogateescape").rstrip("\n") or self.name
+        path = self.folder / text.removeprefix("file://")
+        return next((one for one in (path / ".git", path) if (one / "objects").is_dir()), None)
 
     def _push_failure(self, result: gitcli.Result) -> Exception:
         said = result.out.decode("utf-8", "replace") + result.err

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, RefusedError
+from gitsync.domain.merge.trees import diff_trees
 from gitsync.domain.objects import Oid
-from gitsync.storage import gitcli
+from gitsync.storage import effects, gitcli
+from gitsync.storage.loose import LooseObjects, read_loose
 from gitsync.storage.refs import ZERO, RefsMovedError, RefUpdate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from gitsync.storage.repository import Repository
+
+# Git puts what is larger into a pack, unread; a ledger would not take it anyway.
+MAX_FILE_BYTES = 512 << 20
+
+# Beyond so many, one sync of everything is quicker.
+_SYNCED_FILES = 100
 
 # What git leaves in its folder while it waits for the user, and what a commit clears away.
 _UNFINISHED = (
@@ -98,11 +107,16 @@ class WorkTree:
                 hint="settle them, then: git add FILE   (git status lists them)",
             )
         import shutil
-        import tempfile
 
-        with tempfile.TemporaryDirectory(prefix="gitsync-index-") as folder:
-            copy = Path(folder) / "index"
-            env = {"GIT_INDEX_FILE": str(copy)}
+        with effects.scratch() as folder:
+            # What git makes of the files goes to a place of its own and from there into the pack
+            # of the commit that names it. So no object is left lying loose, where git would not
+            # have synced it, and none at all where the commit is refused.
+            copy, objects = folder / "index", folder / "objects"
+            (objects / "info").mkdir(parents=True)
+            borrowed = f"{(self.repo.common_dir / 'objects').resolve()}\n"
+            (objects / "info" / "alternates").write_bytes(os.fsencode(borrowed))
+            env = {"GIT_INDEX_FILE": str(copy), "GIT_OBJECT_DIRECTORY": str(objects)}
             # The user's index knows what HEAD does not: files added by force, or left out of a
             # sparse work tree, whose absence is no deletion.
             with suppress(FileNotFoundError):
@@ -111,12 +125,9 @@ class WorkTree:
                 start = ["--reset", base] if base is not None else ["--empty"]
                 gitcli.run(["read-tree", *start], cwd=self.root, env=env)
             what = ["-A", "--", *(f":(literal){path}" for path in paths)] if paths else ["-A"]
-            # New blobs lie loose after "git add": they are synced before a commit names them.
+            loose = ["-c", f"core.bigFileThreshold={MAX_FILE_BYTES}"]
             done = gitcli.run(
-                ["-c", "core.fsync=added", "add", "--sparse", *what],
-                cwd=self.root,
-                env=env,
-                check=False,
+                [*loose, "add", "--sparse", *what], cwd=self.root, env=env, check=False
             )
             if done.code != 0:
                 raise RefusedError(
@@ -124,7 +135,17 @@ class WorkTree:
                     hint="name files or folders below this ledger",
                 )  # fmt: skip
             tree = gitcli.run(["write-tree"], cwd=self.root, env=env).out.decode().strip()
+            self._take(objects)
         return Oid(tree)
+
+    def _take(self, objects: Path) -> None:
+        if any(objects.glob("pack/*.pack")):
+            raise RefusedError(
+                "file.too-large", f"a file here is larger than {MAX_FILE_BYTES >> 20} MiB",
+                hint="keep it out of the ledger: list it in .gitignore",
+            )  # fmt: skip
+        for path in LooseObjects([objects]).all_in():
+            self.repo.store.write(*read_loose(path))
 
     def move_to(self, ref: str, new: Oid, old: Oid | None, message: str) -> None:
         """Set the current branch ``ref``, or a detached ``HEAD``, to a commit whose files are the
@@ -132,7 +153,7 @@ class WorkTree:
         if ref == "HEAD":
             # Each work tree has a HEAD of its own, and only git run inside it means that one.
             args = ["update-ref", "--no-deref", "-m", message, "HEAD", new, old or ZERO]
-            done = self.repo.git("-c", "core.fsync=all", *args, check=False)
+            done = self.repo.git(*gitcli.SYNCED, *args, check=False)
             if done.code != 0:
                 raise RefsMovedError("ref.moved", "HEAD moved meanwhile", hint="run it again")
         else:
@@ -141,10 +162,11 @@ class WorkTree:
 
     def settle(self, new: Oid) -> None:
         """Let the index say what HEAD's new commit holds; an open merge is part of it now."""
-        self.repo.git("read-tree", "--reset", new)
+        self.repo.git(*gitcli.SYNCED, "read-tree", "--reset", new)
         for name in _SETTLED:
-            (self.repo.git_dir / name).unlink(missing_ok=True)
-        self.repo.git("update-index", "-q", "--refresh", check=False)
+            if (self.repo.git_dir / name).exists():
+                effects.unlink(self.repo.git_dir / name, missing_ok=True)
+        self.repo.git(*gitcli.SYNCED, "update-index", "-q", "--refresh", check=False)
 
     def forward(self, new: Oid) -> None:
         """Move the current branch and its files to a descendant, keeping uncommitted work.
@@ -153,23 +175,44 @@ class WorkTree:
         """
         # Without being asked, git would overwrite files that are ignored.
         merge = ["merge", "--ff-only", "--no-autostash", "--no-overwrite-ignore", "--quiet", new]
+        merge = [*gitcli.SYNCED, *merge]
+        before = self._head_tree()
         done = self.repo.git(*merge, check=False)
         files = _named(done)
         if done.code != 0 and files and self._are_already(files, new):
             done = self.repo.git(*merge, check=False)
         if done.code != 0:
             raise _in_the_way(done)
+        self._sync_files(before, new)
 
     def back(self, branch: str, target: Oid) -> None:
         """Put ``branch``, which is checked out, and its files at any commit, keeping uncommitted
         work. Raises RefusedError ``worktree.in-the-way``."""
         name = branch.removeprefix("refs/heads/")
+        how = ["--quiet", "--no-track", "--no-overwrite-ignore"]
+        before = self._head_tree()
         done = self.repo.git(
-            "checkout", "--quiet", "--no-track", "--no-overwrite-ignore", "-B", name, target, "--",
-            check=False,
-        )  # fmt: skip
+            *gitcli.SYNCED, "checkout", *how, "-B", name, target, "--", check=False
+        )
         if done.code != 0:
             raise _in_the_way(done)
+        self._sync_files(before, target)
+
+    def _head_tree(self) -> Oid | None:
+        done = self.repo.git("rev-parse", "--verify", "--quiet", "HEAD^{tree}", check=False)
+        return Oid(done.out.decode().strip()) if done.code == 0 else None
+
+    def _sync_files(self, before: Oid | None, new: Oid) -> None:
+        """Make the files that git has just written survive a power cut. It syncs none, and one
+        that a cut empties afterwards would look like the user's own doing."""
+        changes = diff_trees(self.repo.facts, before, self.repo.facts.commit(new).tree)
+        for count, change in enumerate(changes):
+            if count == _SYNCED_FILES:
+                effects.sync_everything()
+                return
+            path = self.root / os.fsdecode(change.path)
+            if change.after is not None and path.is_file() and not path.is_symlink():
+                effects.sync_path(path)
 
     def _are_already(self, files: Sequence[str], new: Oid) -> bool:
         """Whether files in the way are those of ``new`` itself, as a pull that was killed leaves

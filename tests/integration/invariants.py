@@ -1,8 +1,8 @@
 """What holds of every ledger at every moment, whatever happened to those who write it.
 
 Each function takes the folder of a repository that holds the ledger's refs as its own (a hub, or
-the witness's repository where that is the home) and fails with the invariant's own words. Leases
-and the exchange between domains have none here yet.
+the witness's repository where that is the home), or of a person's clone, and fails with the
+invariant's own words. The numbers are those of the list that every test of faults calls.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from gitsync.codec.records import read_snapshot
+from gitsync.domain.names import LOCKS_REF
 from gitsync.services.receiptbook import ReceiptBook
 from gitsync.services.refview import local_view
 from gitsync.services.verifying import Verifier
@@ -86,6 +87,30 @@ def nothing_lost_or_doubled(path: Path) -> None:
             assert receipt["proposal"] in landed, f"{name} says accepted, and it is not there"
 
 
+def tokens_only_rise(path: Path) -> None:
+    """3: the counter of fencing tokens in the locks ref never goes back."""
+    last = 0
+    for oid in _git(path, "rev-list", "--first-parent", "--reverse", LOCKS_REF).split():
+        token = int(_git(path, "show", f"{oid}:token"))
+        assert token >= last, f"the token went from {last} back to {token} in {oid}"
+        last = token
+
+
+def clone_is_sound(path: Path, number: int) -> None:
+    """4, 5: a clone stands at ``number`` and holds all that this means, readable by stock git."""
+    repo = Repository.open(path)
+    stored = json.loads((repo.state_dir / "position-common.json").read_bytes())
+    assert stored["number"] == number, f"the stored position is {stored['number']}"
+    assert repo.refs.get("refs/heads/common") == stored["commit"], "common is not at the position"
+    for one in range(1, number + 1):
+        tagged = _git(path, "rev-parse", f"refs/tags/common@{one}^{{commit}}")
+        record = read_snapshot(repo.facts.commit(_oid(tagged)).message)
+        assert record.number == one, f"common@{one} is tagged on snapshot {record.number}"
+    assert (repo.state_dir / "allowed_signers").stat().st_size > 0
+    _git(path, "fsck", "--connectivity-only", "--no-dangling")
+    _git(path, "status", "--porcelain")
+
+
 def position_only_rises(before: int, after: int) -> None:
     """4: a clone's stored position never goes back."""
     assert after >= before, f"the stored position went from {before} back to {after}"
@@ -102,6 +127,7 @@ def all_of_them(path: Path, run: Callable[[], object] | None = None) -> int:
     """Every invariant that a single repository can show; returns the newest number."""
     number = one_snapshot_per_number(path)
     nothing_lost_or_doubled(path)
+    tokens_only_rise(path)
     assert "error" not in _git(path, "fsck", "--strict", "--no-dangling").lower()
     if run is not None:
         again_changes_nothing(path, run)

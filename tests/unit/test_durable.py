@@ -15,7 +15,7 @@ import pytest
 from gitsync.codec.pack import PackBuilder
 from gitsync.domain.errors import BugError, EnvironmentFault, Kind, RefusedError
 from gitsync.storage import durable
-from gitsync.storage.durable import FileLock, fsync_dir, save_pack, write_atomic, write_new
+from gitsync.storage.durable import FileLock, save_pack, sync_written, write_atomic, write_new
 
 OLD, NEW = b"old content", b"new content, longer" * 100
 
@@ -34,7 +34,7 @@ def failing(monkeypatch, call, code, after=0):
             return real(*args, **kwargs)
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(durable.os, call, fail)
+    monkeypatch.setattr(os, call, fail)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ class Trace:
             self.calls.append(("move", path.name))
             return link(path, to)
 
-        monkeypatch.setattr(durable.os, "fsync", traced_fsync)
+        monkeypatch.setattr(os, "fsync", traced_fsync)
         monkeypatch.setattr(Path, "replace", traced_replace)
         monkeypatch.setattr(Path, "hardlink_to", traced_link)
 
@@ -107,7 +107,7 @@ class TestWriteAtomic:
 
     def test_short_writes_are_continued(self, tmp_path, monkeypatch):
         write = os.write
-        monkeypatch.setattr(durable.os, "write", lambda fd, data: write(fd, data[:7]))
+        monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:7]))
         write_atomic(tmp_path / "file", NEW)
         assert (tmp_path / "file").read_bytes() == NEW
 
@@ -216,16 +216,22 @@ class TestWriteNew:
         assert names(tmp_path) == ["file"]
 
 
-class TestFsyncDir:
+class TestSyncWritten:
     def test_syncs_and_names_faults(self, tmp_path, monkeypatch):
-        fsync_dir(tmp_path)
+        (tmp_path / "file").write_bytes(NEW)
+        trace = Trace(monkeypatch)
+        sync_written(tmp_path / "file")
+        assert trace.calls == [("fsync", "file"), ("fsync", tmp_path.name)]
         with pytest.raises(EnvironmentFault):
-            fsync_dir(tmp_path / "missing")
-        failing(monkeypatch, "fsync", errno.EINVAL)
-        fsync_dir(tmp_path)  # some file systems cannot, and need not
-        failing(monkeypatch, "fsync", errno.EIO)
+            sync_written(tmp_path / "missing")
+
+    def test_a_disk_that_cannot_sync_a_folder_need_not(self, tmp_path, monkeypatch):
+        (tmp_path / "file").write_bytes(NEW)
+        failing(monkeypatch, "fsync", errno.EINVAL, after=1)
+        sync_written(tmp_path / "file")
+        failing(monkeypatch, "fsync", errno.EIO, after=1)
         with pytest.raises(EnvironmentFault):
-            fsync_dir(tmp_path)
+            sync_written(tmp_path / "file")
 
 
 class TestSavePack:
@@ -239,6 +245,7 @@ class TestSavePack:
 
     @pytest.mark.skipif(sys.platform != "linux", reason="reads names from /proc")
     def test_the_index_appears_last_and_all_is_synced(self, tmp_path, monkeypatch, pack):
+        (tmp_path / "pack").mkdir()
         trace = Trace(monkeypatch)
         save_pack(pack, tmp_path)
         assert trace.shape() == [
@@ -366,6 +373,7 @@ class TestKilled:
 
     @pytest.mark.parametrize(("step", "count"), PACK_STEPS)
     def test_an_index_never_stands_without_its_pack(self, tmp_path, pack, step, count):
+        (tmp_path / "pack").mkdir()
         killed("pack", step, count, tmp_path)
         there = finished(tmp_path)
         assert there == {

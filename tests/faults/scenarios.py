@@ -1,0 +1,377 @@
+"""What may be interrupted: one entry a command, with the world it runs in and what must come out.
+
+A command that is new to this table gets one more :class:`Scenario`; the kill, the power cut and
+the full disk then find it by themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitsync.domain.errors import EnvironmentFault
+from gitsync.services import artifacts, rosters
+from gitsync.services.consenting import approve, find_proposal, withdraw
+from gitsync.services.founding import InitOptions, init
+from gitsync.services.joining import JoinOptions, join
+from gitsync.services.people import snapshot
+from gitsync.services.proposing import ProposeOptions, propose
+from gitsync.services.pulling import pin, pull
+from gitsync.services.sending import push
+from gitsync.services.sources import fresh_view
+from gitsync.services.workspace import Workspace
+from gitsync.storage import keys
+from tests.conftest import Ledger, write_key
+from tests.integration import invariants
+from tests.integration.ledgerkit import Hand, git
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _nothing(_: Ledger) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """``run`` may be interrupted anywhere and run again; ``check`` then finds it done, once.
+
+    ``who`` ran it: the clone whose disk the fault is about. ``solo``: the ledger's home is the
+    witness's own repository. ``once``: a second complete run makes something new by design.
+    """
+
+    name: str
+    who: str
+    run: Callable[[Ledger], object]
+    check: Callable[[Ledger], None]
+    prepare: Callable[[Ledger], None] = _nothing
+    solo: bool = False
+    once: bool = False
+
+
+# -- the witness ----------------------------------------------------------------------------
+
+
+def _pending(ledger: Ledger) -> None:
+    """Three proposals that land, one that is refused, one that waits."""
+    hand = Hand(ledger)
+    base = hand.common
+    for place in range(3):
+        oid = hand.change("james", {f"f{place}.md": b"x\n"}, base, seconds=hand.now + place)
+        hand.propose(f"james/p{place}", oid)
+    hand.propose("carol/no", hand.change("carol", {"Jenkinsfile": b"x\n"}, base))
+    waits = f"x\n\nAfter: {'1' * 40}"
+    hand.propose("carol/wait", hand.change("carol", {"w.md": b"x\n"}, base, message=waits))
+
+
+def _decided(ledger: Ledger) -> None:
+    hand = Hand(ledger)
+    rules = {name: hand.rule(name) for name in ("james/p0", "james/p1", "james/p2", "carol/no")}
+    assert rules.pop("carol/no") == "policy.denied-path"
+    assert set(rules.values()) == {"ledger.accepted"}, rules
+    assert invariants.all_of_them(ledger.hub, ledger.witness) == 4
+    assert [ref for ref in hand.refs() if "proposals" in ref] == [
+        "refs/heads/proposals/carol/no", "refs/heads/proposals/carol/wait",
+    ]  # fmt: skip
+    invariants.clone_is_sound(ledger.folder("alice"), 4)
+
+
+# -- people ---------------------------------------------------------------------------------
+
+
+def _wrote(ledger: Ledger) -> None:
+    ledger.write("james", "notes/a.md", "A\n")
+
+
+def _propose(ledger: Ledger) -> object:
+    return propose(ledger.ws("james"), ProposeOptions(message="Add a"))
+
+
+def _proposed(ledger: Ledger) -> None:
+    folder, ws = ledger.folder("james"), ledger.ws("james")
+    tip = ws.repo.refs.get("refs/heads/people/james")
+    assert git(folder, "rev-list", "--count", "common..people/james") == "1"
+    there = ws.repo.remote("origin").list("refs/heads/proposals/james/*")
+    assert there == {"refs/heads/proposals/james/add-a": tip}, there
+    assert git(folder, "show", f"{tip}:notes/a.md") == "A"
+    assert git(folder, "status", "--porcelain") == ""
+    invariants.clone_is_sound(folder, 1)
+
+
+def _propose_one(ledger: Ledger) -> object:
+    options = ProposeOptions(message="Add a", paths=("notes/a.md",), slug="one")
+    return propose(ledger.ws("james"), options)
+
+
+def _proposed_one(ledger: Ledger) -> None:
+    folder, ref = ledger.folder("james"), "refs/heads/proposals/james/one"
+    assert git(folder, "rev-list", "--count", f"common..{ref}") == "1"
+    assert git(ledger.hub, "rev-parse", ref) == git(folder, "rev-parse", ref)
+    assert git(folder, "show", f"{ref}:notes/a.md") == "A"
+    invariants.clone_is_sound(folder, 1)
+
+
+def _offered(ledger: Ledger) -> None:
+    ledger.propose("james", "notes/a.md", "A\n", "a")
+    ledger.clock.tick()
+
+
+def _approve(ledger: Ledger) -> object:
+    ws = ledger.ws("carol")
+    name, tip = find_proposal(fresh_view(ws), "a")
+    return approve(ws, name, tip)
+
+
+def _approved(ledger: Ledger) -> None:
+    ws = ledger.ws("carol")
+    here = ws.repo.refs.list("refs/heads/approvals/")
+    assert list(here) == ["refs/heads/approvals/carol/james+a"], here
+    assert ws.repo.remote("origin").list("refs/heads/approvals/*") == here
+    invariants.clone_is_sound(ledger.folder("carol"), 1)
+
+
+def _withdraw(ledger: Ledger) -> object:
+    ws = ledger.ws("james")
+    view = fresh_view(ws)
+    return withdraw(ws, view, find_proposal(view, "a")[0])
+
+
+def _withdrawn(ledger: Ledger) -> None:
+    ws = ledger.ws("james")
+    here = ws.repo.refs.list("refs/heads/proposals/")
+    assert ws.repo.remote("origin").list("refs/heads/proposals/*") == here
+    (tip,) = here.values()
+    assert ws.facts.record(tip).kind == "withdrawal"
+    assert ws.facts.record(ws.facts.commit(tip).parents[0]).kind == "proposal"
+    ledger.witness()
+    assert invariants.all_of_them(ledger.hub, ledger.witness) == 1
+
+
+def _snapshot(ledger: Ledger) -> object:
+    return snapshot(ledger.ws("james"), "Mine")
+
+
+def _pull(ledger: Ledger) -> object:
+    return pull(ledger.ws("james"))
+
+
+def _push(ledger: Ledger) -> object:
+    return push(ledger.ws("james"))
+
+
+def _pin(ledger: Ledger) -> object:
+    return pin(ledger.ws("james"), "common@1")
+
+
+def _snapshotted(ledger: Ledger) -> None:
+    folder = ledger.folder("james")
+    assert git(folder, "tag", "--list", "james@*") == "james@1"
+    assert git(folder, "rev-parse", "james@1^{commit}") == git(folder, "rev-parse", "HEAD")
+    assert git(folder, "rev-list", "--count", "common..HEAD") == "1"
+    assert git(folder, "status", "--porcelain") == ""
+    invariants.clone_is_sound(folder, 1)
+
+
+def _behind(ledger: Ledger) -> None:
+    ledger.propose("alice", "notes/a.md", "A\n", "a")
+    ledger.witness()
+    ledger.write("james", "mine.md", "mine\n")
+
+
+def _followed(ledger: Ledger) -> None:
+    folder = ledger.folder("james")
+    assert git(folder, "rev-parse", "people/james") == git(folder, "rev-parse", "common@2^{}")
+    assert git(folder, "status", "--porcelain") == "?? mine.md"
+    invariants.clone_is_sound(folder, 2)
+
+
+def _diverged(ledger: Ledger) -> None:
+    ledger.write("james", "mine.md", "mine\n")
+    snapshot(ledger.ws("james"), "Mine")
+    ledger.propose("alice", "notes/a.md", "A\n", "a")
+    ledger.witness()
+
+
+def _merged(ledger: Ledger) -> None:
+    folder = ledger.folder("james")
+    assert git(folder, "rev-list", "--count", "--merges", "common..people/james") == "1"
+    assert sorted(git(folder, "ls-files", "*.md", ":!.gitsync").split()) == [
+        "mine.md",
+        "notes/a.md",
+    ]
+    assert git(folder, "status", "--porcelain") == ""
+    invariants.clone_is_sound(folder, 2)
+
+
+def _queued(ledger: Ledger) -> None:
+    """A proposal made while the remote was out of reach."""
+    away = ledger.root / "away.git"
+    ledger.hub.rename(away)
+    ledger.propose("james", "notes/a.md", "A\n", "a")
+    away.rename(ledger.hub)
+
+
+def _sent(ledger: Ledger) -> None:
+    ref = "refs/heads/proposals/james/a"
+    assert git(ledger.hub, "rev-parse", ref) == git(ledger.folder("james"), "rev-parse", ref)
+    invariants.clone_is_sound(ledger.folder("james"), 1)
+
+
+def _two_behind(ledger: Ledger) -> None:
+    _behind(ledger)
+    ledger.pull("james")
+
+
+def _pinned(ledger: Ledger) -> None:
+    folder = ledger.folder("james")
+    assert ledger.ws("james").repo.config("gitsync.pin") == "common@1"
+    assert git(folder, "rev-parse", "people/james") == git(folder, "rev-parse", "common@1^{}")
+    assert git(folder, "status", "--porcelain") == "?? mine.md"
+    invariants.clone_is_sound(folder, 2)
+
+
+def _admit(ledger: Ledger) -> object:
+    key = rosters.key_from_file(Path(f"{ledger.key('dora')}.pub"))
+    return rosters.add(ledger.ws("alice"), "dora", key)
+
+
+def _admitting(ledger: Ledger) -> None:
+    there = ledger.ws("alice").repo.remote("origin").list("refs/heads/proposals/*")
+    assert list(there) == ["refs/heads/proposals/alice/admit-dora"], there
+    ledger.witness()
+    assert invariants.all_of_them(ledger.hub, ledger.witness) == 2
+    ledger.pull("carol")
+    assert "dora" in ledger.ws("carol").settings().roster.people()
+
+
+def _new(ledger: Ledger) -> object:
+    return artifacts.create(ledger.ws("james"), "plan", "A plan", {})
+
+
+def _created(ledger: Ledger) -> None:
+    found = artifacts.listing(ledger.ws("james"))
+    assert found
+    assert all(one.head.id.startswith("plan-") for one in found)
+    lying = [p.name for p in ledger.folder("james").rglob("tmp_gitsync_*") if ".git" not in p.parts]
+    assert len(lying) <= 1, lying  # what a kill left; the next snapshot shows it
+
+
+# -- beginning ------------------------------------------------------------------------------
+
+
+def _empty(ledger: Ledger) -> None:
+    git(ledger.root, "init", "--quiet", "--bare", "new.git")
+    git(ledger.root, "init", "--quiet", "a")
+    (ledger.root / "a/note.md").write_text("A note\n")
+
+
+def _code(ledger: Ledger) -> None:
+    _empty(ledger)
+    git(ledger.root / "a", "add", ".")
+    who = ("-c", "user.name=x", "-c", "user.email=x@x.invalid")
+    git(ledger.root / "a", *who, "commit", "-qm", "code")
+
+
+def _init(path: str | None) -> Callable[[Ledger], object]:
+    def run(ledger: Ledger) -> object:
+        host = replace(ledger.host(), cwd=ledger.root / "a")
+        options = InitOptions(
+            name="alice", remote="../new.git", key=str(ledger.key("alice")), path=path
+        )
+        try:
+            return init(host, options)
+        except EnvironmentFault as error:
+            # Killed in its very last steps it was complete.
+            if error.code != "init.exists" or Workspace.open(host).anchor is None:
+                raise
+            return None
+
+    return run
+
+
+def _founded(ledger: Ledger) -> None:
+    ws = Workspace.open(replace(ledger.host(), cwd=ledger.root / "a"))
+    shown = ws.repo.remote("origin").list("refs/heads/common", "refs/tags/common@1")
+    tag = ws.repo.refs.get("refs/tags/common@1")
+    assert shown == {"refs/heads/common": ws.anchor, "refs/tags/common@1": tag}
+    assert ws.verified().commit == ws.repo.refs.get("refs/heads/people/alice") == ws.anchor
+    assert git(ws.repo.work_tree, "status", "--porcelain") == ""
+    assert ws.repo.head() == "refs/heads/people/alice"
+    assert pull(ws).after == 1
+
+
+def _code_to_join(ledger: Ledger) -> None:
+    git(ledger.root, "init", "--quiet", "code")
+
+
+def _join(path: str | None) -> Callable[[Ledger], object]:
+    def run(ledger: Ledger) -> object:
+        inside = ledger.root / "code"
+        host = replace(ledger.host(), cwd=inside)
+        key = str(write_key(ledger.root / "keys", "dora"))
+        options = JoinOptions(url=str(ledger.hub), name="dora", folder="d", key=key, path=path)
+        try:
+            return join(host, options)
+        except EnvironmentFault as error:
+            if error.code not in {"join.folder", "init.exists"}:
+                raise
+        # Only the request was still to be sent, and that is what push is for.
+        return push(Workspace.open(replace(host, cwd=inside / (path or "d"))))
+
+    return run
+
+
+def _joined(path: str) -> Callable[[Ledger], None]:
+    def check(ledger: Ledger) -> None:
+        ws = Workspace.open(replace(ledger.host(), cwd=ledger.root / "code" / path))
+        assert ws.me() == "dora"
+        assert ws.verified().commit == ws.repo.refs.get("refs/heads/people/dora")
+        assert git(ws.repo.work_tree, "status", "--porcelain") == ""
+        request = "refs/heads/gitsync/requests/dora"
+        assert ws.repo.remote("origin").list(request)[request] == ws.repo.refs.get(request)
+
+    return check
+
+
+def _new_key(ledger: Ledger) -> object:
+    path = ledger.root / "fresh" / "keys" / "mine"
+    try:
+        return keys.generate(path, "mine")
+    except EnvironmentFault as error:
+        if error.code != "key.exists":
+            raise
+        if not Path(f"{path}.pub").is_file():
+            # A private half alone: nothing was signed with it yet, and the message names it.
+            path.unlink()
+            return keys.generate(path, "mine")
+        return None
+
+
+def _key_is_whole(ledger: Ledger) -> None:
+    path = ledger.root / "fresh" / "keys" / "mine"
+    assert keys.read_key(keys.KeyChoice("test", path=path)).seed is not None
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+SCENARIOS = (
+    Scenario("witness", "alice", Ledger.witness, _decided, _pending),
+    Scenario("witness at home", "alice", Ledger.witness, _decided, _pending, solo=True),
+    Scenario("propose", "james", _propose, _proposed, _wrote),
+    Scenario("propose PATH", "james", _propose_one, _proposed_one, _wrote),
+    Scenario("approve", "carol", _approve, _approved, _offered),
+    Scenario("withdraw", "james", _withdraw, _withdrawn, _offered),
+    Scenario("snapshot", "james", _snapshot, _snapshotted, _wrote),
+    Scenario("pull", "james", _pull, _followed, _behind),
+    Scenario("pull, merging", "james", _pull, _merged, _diverged),
+    Scenario("push", "james", _push, _sent, _queued),
+    Scenario("pin", "james", _pin, _pinned, _two_behind),
+    Scenario("init", "a", _init(None), _founded, _empty),
+    Scenario("init --path", "a", _init("plans"), _founded, _code),
+    Scenario("join", "code", _join(None), _joined("d"), _code_to_join, once=True),
+    Scenario("join --path", "code", _join("plans"), _joined("plans"), _code_to_join, once=True),
+    Scenario("roster add", "alice", _admit, _admitting),
+    Scenario("new", "james", _new, _created, once=True),
+    Scenario("id new", "fresh", _new_key, _key_is_whole),
+)
