@@ -179,9 +179,9 @@ class HomeSettings:
         policy = self._all.policy
         if blob is not None:
             with suppress(EnvironmentFault, OSError):  # a home that is read-only has no cache
-                from gitsync.storage.durable import write_atomic
+                from gitsync.storage.durable import make_folder, write_atomic
 
-                cache.parent.mkdir(exist_ok=True)
+                make_folder(cache.parent)
                 write_atomic(cache, policycache.encode(blob, policy), sync=False)
         return policy
 

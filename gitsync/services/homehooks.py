@@ -11,7 +11,7 @@ from gitsync.domain.errors import EnvironmentFault, VerificationError
 from gitsync.domain.names import space_branch
 from gitsync.services.barehome import BareHome
 from gitsync.storage import gitcli
-from gitsync.storage.durable import write_atomic
+from gitsync.storage.durable import make_folder, move_file, remove_file, write_atomic
 
 if TYPE_CHECKING:
     from gitsync.domain.objects import Oid
@@ -100,9 +100,9 @@ def uninstall(host: Host, path: Path) -> HomeHooks:
         if hook.exists() and not _is_ours(hook.read_bytes()):
             continue
         if before.exists():
-            before.replace(hook)
+            move_file(before, hook)
         else:
-            hook.unlink(missing_ok=True)
+            remove_file(hook)
     return status(host, git_dir)
 
 
@@ -168,11 +168,11 @@ def _verify(host: Host, home: BareHome, anchor: Oid | None) -> int | None:
 
 def _write_hooks(git_dir: Path, space: str) -> None:
     folder = git_dir / "hooks"
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     for name in HOOKS:
         hook = folder / name
         if hook.exists() and not _is_ours(hook.read_bytes()):
-            hook.replace(hook.with_name(name + BEFORE))
+            move_file(hook, hook.with_name(name + BEFORE))
         write_atomic(hook, shim(name, space), mode=0o755)
 
 

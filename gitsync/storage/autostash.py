@@ -7,20 +7,19 @@ goes on from what the files show.
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, RefusedError
 from gitsync.domain.objects import Oid
-from gitsync.storage import gitcli
+from gitsync.storage import effects, gitcli
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gitsync.storage.repository import Repository
 
 # Refs below refs/worktree/ belong to one work tree alone (gitrepository-layout).
 _REF = "refs/worktree/gitsync/autostash"
-_SYNCED = ("-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync")
 
 
 class Autostash:
@@ -39,7 +38,7 @@ class Autostash:
 
         Raises EnvironmentFault ``stash.failed``; nothing has changed then.
         """
-        made = self._repo.git(*_SYNCED, "stash", "create", "gitsync: autostash", check=False)
+        made = self._repo.git(*gitcli.SYNCED, "stash", "create", "gitsync: autostash", check=False)
         oid = made.out.decode().strip()
         if made.code != 0:
             raise EnvironmentFault(
@@ -47,7 +46,7 @@ class Autostash:
             )
         if not oid:
             return False
-        self._repo.git(*_SYNCED, "update-ref", "--create-reflog", _REF, oid)
+        self._repo.git(*gitcli.SYNCED, "update-ref", "--create-reflog", _REF, oid)
         self._repo.git("reset", "--quiet", "--hard")
         return True
 
@@ -65,7 +64,7 @@ class Autostash:
             # What was staged may not fit where the files do.
             done = self._repo.git("stash", "apply", "--quiet", oid, check=False)
         if done.code != 0:
-            self._repo.git(*_SYNCED, "stash", "store", "-m", "gitsync: autostash", oid)
+            self._repo.git(*gitcli.SYNCED, "stash", "store", "-m", "gitsync: autostash", oid)
             self._forget(oid)
             raise RefusedError(
                 "stash.conflict",
@@ -107,8 +106,8 @@ class Autostash:
         root = self._repo.work_tree
         if root is None:
             return files
-        with tempfile.TemporaryDirectory(prefix="gitsync-stash-") as folder:
-            there = Path(folder) / "files"
+        with effects.scratch() as folder:
+            there = folder / "files"
             self._repo.git("worktree", "add", "--quiet", "--detach", str(there), "HEAD")
             try:
                 gitcli.run(["stash", "apply", "--quiet", oid], cwd=there, check=False)

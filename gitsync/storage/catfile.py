@@ -7,17 +7,18 @@ importing libgit2 takes, and a torn object is an error here where libgit2 would 
 
 from __future__ import annotations
 
-import subprocess
 from typing import IO, TYPE_CHECKING, Self
 
 from gitsync.codec.gitobjects import object_id
 from gitsync.domain.errors import BugError, EnvironmentFault, FormatError, VerificationError
+from gitsync.storage import effects
 from gitsync.storage.gitcli import environment
 from gitsync.storage.objects import missing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+    from subprocess import Popen
 
     from gitsync.domain.objects import Oid
 
@@ -45,8 +46,8 @@ class CatFile:
     def __init__(self, git_dir: Path, extra: dict[str, str] | None = None) -> None:
         self._dir = git_dir
         self._extra = extra or {}
-        self._contents: subprocess.Popen[bytes] | None = None
-        self._headers: subprocess.Popen[bytes] | None = None
+        self._contents: Popen[bytes] | None = None
+        self._headers: Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -100,21 +101,14 @@ class CatFile:
     def flush(self) -> None:
         """Nothing to make durable."""
 
-    def _start(self, how: str) -> subprocess.Popen[bytes]:
+    def _start(self, how: str) -> Popen[bytes]:
         try:
-            return subprocess.Popen(
-                ["git", "cat-file", how],
-                cwd=self._dir,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=environment(self._extra),
-            )
+            return effects.converse(["git", "cat-file", how], self._dir, environment(self._extra))
         except FileNotFoundError as error:
             raise EnvironmentFault("git.missing", "git is not installed or not on PATH") from error
 
     @staticmethod
-    def _ask(child: subprocess.Popen[bytes], oid: Oid) -> tuple[str, int, IO[bytes]]:
+    def _ask(child: Popen[bytes], oid: Oid) -> tuple[str, int, IO[bytes]]:
         assert child.stdin is not None  # noqa: S101 - both are pipes, see _start
         assert child.stdout is not None  # noqa: S101
         try:

@@ -110,6 +110,16 @@ def make_folder(path: Path) -> None:
             effects.make_folder(path)
 
 
+def move_file(path: Path, target: Path) -> None:
+    """Give a file another name in the same folder, in place of what had it; synced.
+
+    Raises EnvironmentFault.
+    """
+    with _faults(path):
+        effects.rename(path, target)
+        effects.sync_folder(target.parent)
+
+
 def remove_file(path: Path) -> None:
     """Remove a file; none there is fine. Raises EnvironmentFault."""
     with _faults(path):

@@ -206,3 +206,16 @@ def start(command: Sequence[str], env: Mapping[str, str]) -> Popen[bytes]:
         Effect("program", "", args=tuple(command)),
         lambda: subprocess.Popen(command, stdin=subprocess.PIPE, env=dict(env)),
     )
+
+
+def converse(command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Popen[bytes]:
+    """Start a program that only answers questions, over pipes."""
+    import subprocess
+
+    return perform(
+        Effect("ask", str(cwd), args=tuple(command[1:])),
+        lambda: subprocess.Popen(
+            command, cwd=cwd, env=dict(env), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        ),
+    )  # fmt: skip
