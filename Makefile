@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 JOBS ?= auto
 
-.PHONY: demo test check bench kill powercut lint types layers unit format clean
+.PHONY: demo test check bench kill powercut lint types layers unit format actionlint clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -49,6 +49,10 @@ powercut: $(VENV)/.ready
 format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The tests of CI files use it where it is; it needs Go.
+actionlint: $(VENV)/.ready
+	GOBIN="$(abspath $(BIN))" go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

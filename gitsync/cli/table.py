@@ -47,7 +47,7 @@ SECTIONS: tuple[tuple[str, dict[str, tuple[str, str]]], ...] = (
         {
             "log": ("log", "The numbered history."),
             "verify": ("verify", "Prove the ledger: signatures, numbers, every merge."),
-            "witness": ("witness", "Decide proposals and number snapshots: run."),
+            "witness": ("witness", "Decide proposals and number snapshots: run, install-ci."),
         },
     ),
     (

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitsync.domain.errors import UsageError
 from gitsync.domain.names import space_branch
+from gitsync.domain.objects import Oid
+from gitsync.services import clonesetup
 from gitsync.services.home import Home, LocalHome, RemoteHome
 from gitsync.services.witness import BATCH, Witness, WitnessReport
+from gitsync.services.workspace import Workspace
+from gitsync.storage import gitcli
 from gitsync.storage.durable import FileLock, make_folder
+from gitsync.storage.effects import scratch
+from gitsync.storage.repository import Repository
 from gitsync.storage.watching import FolderWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from gitsync.domain.ledger.state import State
-    from gitsync.domain.objects import Oid
-    from gitsync.services.workspace import Workspace
+    from gitsync.services.host import Host
     from gitsync.storage.positions import VerifiedPosition
 
 LOCK_SECONDS = 60.0
@@ -79,6 +86,25 @@ def run_once(ws: Workspace, options: WitnessOptions) -> WitnessReport:
         # Each run leaves a pack or two.
         ws.repo.tidy()
     return report
+
+
+def run_without_clone(host: Host, home: str, anchor: str, options: WitnessOptions) -> WitnessReport:
+    """One drain of the ledger at the address ``home`` by a machine that keeps no clone of it.
+
+    All of it is fetched into a repository that is thrown away, and verified from ``anchor``, the id
+    of ``common@1``, on. What this user is known to have verified of it, if anything, is the least
+    that it has to show; nothing else of an earlier run is believed. Raises what :func:`run_once`
+    raises, UsageError ``anchor.malformed`` and VerificationError ``anchor.other``.
+    """
+    if not re.fullmatch("[0-9a-f]{40}", anchor):
+        raise UsageError("anchor.malformed", "--anchor takes the full 40 digits of a commit id")
+    with scratch() as path:
+        gitcli.run(["init", "--quiet", "--bare", "--template=", str(path)])
+        repo = Repository.open(path)
+        repo.set_config("gc.auto", "0")  # it would tidy what is about to be deleted
+        clonesetup.add_remote(repo, clonesetup.absolute(host.cwd, home))
+        ws = Workspace.open(replace(host, cwd=path))
+        return run_once(replace(ws, anchor=Oid(anchor), remote="origin"), options)
 
 
 def _accept(ws: Workspace, position: VerifiedPosition, state: State, tags: dict[int, Oid]) -> None:
