@@ -110,7 +110,8 @@ class Remote:
         args += [f"--force-with-lease={update.ref}:{update.old or ''}" for update in updates]
         specs = [f"{update.new or ''}:{update.ref}" for update in updates]
         here = self._on_this_machine()
-        args += [f"--receive-pack={_RECEIVE_SYNCED}"] if here is not None else []
+        own = here is not None and self._ask("config", "--get", f"remote.{self.name}.receivepack")
+        args += [f"--receive-pack={_RECEIVE_SYNCED}"] if here is not None and not own else []
         result = gitcli.run(
             [*args, "--end-of-options", self.name, *specs], cwd=self.folder, check=False
         )
@@ -123,10 +124,13 @@ class Remote:
     def _on_this_machine(self) -> Path | None:
         """The git folder of a remote that is a folder here, on a share or on a stick. Nobody else
         has it synced by the time that a push ends."""
-        url = gitcli.run(["remote", "get-url", "--push", self.name], cwd=self.folder, check=False)
-        text = url.out.decode("utf-8", "surrogateescape").rstrip("\n") or self.name
-        path = self.folder / text.removeprefix("file://")
+        url = self._ask("remote", "get-url", "--push", self.name) or self.name
+        path = self.folder / url.removeprefix("file://")
         return next((one for one in (path / ".git", path) if (one / "objects").is_dir()), None)
+
+    def _ask(self, *args: str) -> str:
+        done = gitcli.run(args, cwd=self.folder, check=False)
+        return done.out.decode("utf-8", "surrogateescape").rstrip("\n")
 
     def _push_failure(self, result: gitcli.Result) -> Exception:
         said = result.out.decode("utf-8", "replace") + result.err

@@ -167,6 +167,7 @@ class WorkTree:
             if (self.repo.git_dir / name).exists():
                 effects.unlink(self.repo.git_dir / name, missing_ok=True)
         self.repo.git(*gitcli.SYNCED, "update-index", "-q", "--refresh", check=False)
+        effects.sync_folder(self.repo.git_dir)
 
     def forward(self, new: Oid) -> None:
         """Move the current branch and its files to a descendant, keeping uncommitted work.
@@ -203,8 +204,13 @@ class WorkTree:
         return Oid(done.out.decode().strip()) if done.code == 0 else None
 
     def _sync_files(self, before: Oid | None, new: Oid) -> None:
-        """Make the files that git has just written survive a power cut. It syncs none, and one
-        that a cut empties afterwards would look like the user's own doing."""
+        """Make the files, the index and the branch that git has just written survive a power cut.
+
+        It syncs no file and no folder, and a file that a cut empties afterwards would look like
+        the user's own doing.
+        """
+        effects.sync_folder(self.repo.git_dir)
+        self.repo.refs.sync_folders([self.repo.head() or "HEAD"])
         changes = diff_trees(self.repo.facts, before, self.repo.facts.commit(new).tree)
         for count, change in enumerate(changes):
             if count == _SYNCED_FILES:
