@@ -103,6 +103,17 @@ def sync_written(path: Path) -> None:
         effects.sync_folder(path.parent)
 
 
+def sync_folder(path: Path) -> None:
+    """Make a folder's names survive a power cut; no folder is fine. Raises EnvironmentFault."""
+    with _faults(path), suppress(FileNotFoundError):
+        effects.sync_folder(path)
+
+
+def sync_everything() -> None:
+    """Make all that was written by anybody survive a power cut: for what is done once."""
+    effects.sync_everything()
+
+
 def make_folder(path: Path) -> None:
     """Make a folder, and what is missing above it; synced. Raises EnvironmentFault."""
     if not path.is_dir():

@@ -162,8 +162,10 @@ def play(name: str, cuts: int, *, sync: bool = True, models: tuple[str, ...] = M
             what: {before.get(what, ""), wanted.get(what, "")} for what in before.keys() | wanted
         }
         (done,) = made.acks()
+        if scenario.beginning:
+            models = tuple(one for one in models if one == "ordered")
         dice = random.Random(name)  # noqa: S311 - the same cuts in every run
-        for number in range(cuts):
+        for number in range(cuts if models else 0):
             model = models[number % len(models)]
             at = done + 1 if number % 4 < 2 else dice.randint(1, done)
             _cut(found, made.cut(at, dice, model), after if at > done else between, tally,
@@ -182,6 +184,9 @@ def _cut(found: Scene, disk: Disk, wanted: dict[str, set[str]], tally: Tally, wh
     if gone:
         tally.lost.append(f"{where}\n  " + "\n  ".join(gone[:4]))
         return
+    fresh = found.scenario.fresh
+    if fresh is not None and _resolve(root / fresh / ".git", "refs/heads/common") is None:
+        shutil.rmtree(root / fresh, ignore_errors=True)
     try:
         _again(found)
         found.scenario.check(found.ledger)

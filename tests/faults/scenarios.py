@@ -40,6 +40,8 @@ class Scenario:
 
     ``who`` ran it: the clone whose disk the fault is about. ``solo``: the ledger's home is the
     witness's own repository. ``once``: a second complete run makes something new by design.
+    ``beginning``: it makes repositories, with a git that syncs nothing of them; what it had made in
+    ``fresh`` when the power went is removed before it is run again.
     """
 
     name: str
@@ -49,6 +51,8 @@ class Scenario:
     prepare: Callable[[Ledger], None] = _nothing
     solo: bool = False
     once: bool = False
+    beginning: bool = False
+    fresh: str | None = None
 
 
 # -- the witness ----------------------------------------------------------------------------
@@ -367,10 +371,27 @@ SCENARIOS = (
     Scenario("pull, merging", "james", _pull, _merged, _diverged),
     Scenario("push", "james", _push, _sent, _queued),
     Scenario("pin", "james", _pin, _pinned, _two_behind),
-    Scenario("init", "a", _init(None), _founded, _empty),
-    Scenario("init --path", "a", _init("plans"), _founded, _code),
-    Scenario("join", "code", _join(None), _joined("d"), _code_to_join, once=True),
-    Scenario("join --path", "code", _join("plans"), _joined("plans"), _code_to_join, once=True),
+    Scenario("init", "a", _init(None), _founded, _empty, beginning=True),
+    Scenario("init --path", "a", _init("plans"), _founded, _code, beginning=True),
+    Scenario(
+        "join",
+        "code",
+        _join(None),
+        _joined("d"),
+        _code_to_join,
+        once=True,
+        beginning=True,
+        fresh="code/d",
+    ),
+    Scenario(
+        "join --path",
+        "code",
+        _join("plans"),
+        _joined("plans"),
+        _code_to_join,
+        once=True,
+        beginning=True,
+    ),
     Scenario("roster add", "alice", _admit, _admitting),
     Scenario("new", "james", _new, _created, once=True),
     Scenario("id new", "fresh", _new_key, _key_is_whole),

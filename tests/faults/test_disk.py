@@ -20,6 +20,7 @@ from tests.faults import kit
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.world import scene
 from tests.integration import invariants
+from tests.integration.ledgerkit import git
 
 FAULTS = {
     "full": (errno.ENOSPC, "disk.full"),
@@ -139,6 +140,7 @@ def test_a_disk_that_is_really_full(small_disk, ledger, leave):
     """The witness's clone lies on it; the hub does not."""
     alice = ledger.folder("alice")
     ledger.propose("james", "notes/a.md", "A\n" * 4000, "a")
+    git(alice, "config", "remote.origin.url", str(ledger.hub))
     subprocess.run(["cp", "-a", f"{alice}/.", str(small_disk / "alice")], check=True)
     moved = ledger.root / "alice-before"
     alice.rename(moved)

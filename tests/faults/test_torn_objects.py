@@ -132,7 +132,7 @@ def test_a_command_says_what_is_wrong(ledger):
         james, "rev-parse", "HEAD"
     )
     tear(james / ".git/objects" / oid[:2] / oid[2:], "short")
-    code = "import sys; from gitsync.cli.main import entry; sys.argv = ['gitsync', 'snapshot']; entry()"
+    code = "import sys; from gitsync.cli.main import entry; sys.argv[1:] = ['snapshot']; entry()"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=james, capture_output=True, text=True, timeout=60,
         check=False,
