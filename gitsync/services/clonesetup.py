@@ -173,7 +173,7 @@ def linked_folder(repo: Repository, path: str) -> Path:
     ignore = folder / ".gitignore"
     if not ignore.exists():
         own = f"{_OWN_IGNORE}!/{inside.partition('/')[0]}/\n"
-        write_atomic(ignore, own.encode())
+        write_atomic(ignore, own.encode(), drafts=repo.common_dir)
     return folder
 
 

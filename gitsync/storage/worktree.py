@@ -10,7 +10,13 @@ from gitsync.domain.errors import EnvironmentFault, RefusedError
 from gitsync.domain.merge.trees import diff_trees
 from gitsync.domain.objects import Oid
 from gitsync.storage import effects, gitcli
-from gitsync.storage.durable import remove_file, sync_everything, sync_folder, sync_written
+from gitsync.storage.durable import (
+    remove_file,
+    sync_everything,
+    sync_file,
+    sync_folder,
+    sync_written,
+)
 from gitsync.storage.loose import LooseObjects, read_loose
 from gitsync.storage.refs import ZERO, RefsMovedError, RefUpdate
 
@@ -213,13 +219,17 @@ class WorkTree:
         sync_written(self.repo.git_dir / "HEAD")
         self.repo.refs.sync_folders([self.repo.head() or "HEAD"])
         changes = diff_trees(self.repo.facts, before, self.repo.facts.commit(new).tree)
+        folders = set()
         for count, change in enumerate(changes):
             if count == _SYNCED_FILES:
                 sync_everything()
                 return
             path = self.root / os.fsdecode(change.path)
+            folders |= {one for one in path.parents if self.root in (one, *one.parents)}
             if change.after is not None and path.is_file() and not path.is_symlink():
-                sync_written(path)
+                sync_file(path)
+        for folder in folders:
+            sync_folder(folder)
 
     def _are_already(self, files: Sequence[str], new: Oid) -> bool:
         """Whether files in the way are those of ``new`` itself, as a pull that was killed leaves

@@ -258,8 +258,8 @@ def _created(ledger: Ledger) -> None:
     found = artifacts.listing(ledger.ws("james"))
     assert found
     assert all(one.head.id.startswith("plan-") for one in found)
-    lying = [p.name for p in ledger.folder("james").rglob("tmp_gitsync_*") if ".git" not in p.parts]
-    assert len(lying) <= 1, lying  # what a kill left; the next snapshot shows it
+    changes = ledger.ws("james").work_tree().changes()
+    assert all(path.endswith(".md") for _, path in changes), changes
 
 
 # -- beginning ------------------------------------------------------------------------------
