@@ -79,7 +79,7 @@ def broken_promises(root: Path, wanted: dict[str, set[str]]) -> list[str]:
                 continue
             if oid not in values or not _whole(root / repo, oid):
                 gone.append(f"{what} {sorted(values)}: {oid}")
-        elif _position(root / what) not in values:
+        elif (_position(root / what) or "") not in values:
             gone.append(f"{what} at {sorted(values)}")
     return gone
 
@@ -207,6 +207,15 @@ def _again(found: Scene) -> None:
         for name in error.message.rpartition(": ")[2].split(", "):
             (found.ledger.folder(found.scenario.who) / name).unlink()
         found.run()
+    for folder in (found.scenario.who, found.scenario.fresh):
+        if folder is not None and found.scenario.files:
+            _restore(found.ledger.folder(folder))
+
+
+def _restore(folder: Path) -> None:
+    """``git status`` shows files that git had written half: ``git restore`` brings them back."""
+    if (folder / ".git").exists():
+        subprocess.run(["git", "restore", "."], cwd=folder, capture_output=True, check=False)
 
 
 def main(argv: list[str]) -> int:

@@ -53,6 +53,7 @@ class Scenario:
     once: bool = False
     beginning: bool = False
     fresh: str | None = None
+    files: bool = False
 
 
 # -- the witness ----------------------------------------------------------------------------
@@ -83,6 +84,11 @@ def _decided(ledger: Ledger) -> None:
 
 
 # -- people ---------------------------------------------------------------------------------
+
+
+def _clean(folder: Path, but: str = "") -> None:
+    found = git(folder, "status", "--porcelain")
+    assert found == but, f"the work tree is not clean: {found}"
 
 
 def _wrote(ledger: Ledger) -> None:
@@ -205,7 +211,7 @@ def _merged(ledger: Ledger) -> None:
         "mine.md",
         "notes/a.md",
     ]
-    assert git(folder, "status", "--porcelain") == ""
+    _clean(folder)
     invariants.clone_is_sound(folder, 2)
 
 
@@ -367,12 +373,21 @@ SCENARIOS = (
     Scenario("approve", "carol", _approve, _approved, _offered),
     Scenario("withdraw", "james", _withdraw, _withdrawn, _offered),
     Scenario("snapshot", "james", _snapshot, _snapshotted, _wrote),
-    Scenario("pull", "james", _pull, _followed, _behind),
-    Scenario("pull, merging", "james", _pull, _merged, _diverged),
+    Scenario("pull", "james", _pull, _followed, _behind, files=True),
+    Scenario("pull, merging", "james", _pull, _merged, _diverged, files=True),
     Scenario("push", "james", _push, _sent, _queued),
-    Scenario("pin", "james", _pin, _pinned, _two_behind),
-    Scenario("init", "a", _init(None), _founded, _empty, beginning=True),
-    Scenario("init --path", "a", _init("plans"), _founded, _code, beginning=True),
+    Scenario("pin", "james", _pin, _pinned, _two_behind, files=True),
+    Scenario("init", "a", _init(None), _founded, _empty, beginning=True, files=True),
+    Scenario(
+        "init --path",
+        "a",
+        _init("plans"),
+        _founded,
+        _code,
+        beginning=True,
+        files=True,
+        fresh="a/plans",
+    ),
     Scenario(
         "join",
         "code",
@@ -381,6 +396,7 @@ SCENARIOS = (
         _code_to_join,
         once=True,
         beginning=True,
+        files=True,
         fresh="code/d",
     ),
     Scenario(
@@ -391,6 +407,8 @@ SCENARIOS = (
         _code_to_join,
         once=True,
         beginning=True,
+        files=True,
+        fresh="code/plans",
     ),
     Scenario("roster add", "alice", _admit, _admitting),
     Scenario("new", "james", _new, _created, once=True),
