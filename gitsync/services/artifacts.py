@@ -188,7 +188,7 @@ def create(ws: Workspace, kind: str, title: str, values: Mapping[str, str]) -> C
     path = new_path(known.folder, ident, title)
     target = ws.work_tree().root / path
     make_folder(target.parent)
-    write_new(target, raw)
+    write_new(target, raw, drafts=ws.repo.git_dir)
     return Created(ident, path)
 
 
@@ -238,7 +238,7 @@ def set_field(ws: Workspace, text: str, name: str, value: str) -> Artifact:
             "artifact.plain", f"{found.path} has no front matter", where=Where(found.path)
         )
     raw = document.with_field(name, value)
-    write_atomic(ws.work_tree().root / found.path, raw)
+    write_atomic(ws.work_tree().root / found.path, raw, drafts=ws.repo.git_dir)
     changed = _artifact(found.path, raw, ws.settings().schema)
     if changed is None:
         raise FormatError("artifact.lost", f"{found.path} would no longer be an artifact")

@@ -13,7 +13,7 @@ from gitsync.codec.sshkeys import encode_public
 from gitsync.domain.errors import EnvironmentFault, UsageError
 from gitsync.domain.names import person_of
 from gitsync.storage import gitcli
-from gitsync.storage.durable import make_folder, remove_file, write_atomic
+from gitsync.storage.durable import make_folder, remove_file, sync_everything, write_atomic
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,6 +69,8 @@ def remember(repo: Repository, name: str, anchor: Oid, space: str, remote: str |
         push_own_branch(repo, remote, name)
         if is_linked(repo):
             repo.set_config(f"{branch}.pushRemote", remote)
+    # Git has made files and folders here, and synced none of them.
+    sync_everything()
     repo.set_config("gitsync.anchor", anchor)
 
 
@@ -171,7 +173,7 @@ def linked_folder(repo: Repository, path: str) -> Path:
     ignore = folder / ".gitignore"
     if not ignore.exists():
         own = f"{_OWN_IGNORE}!/{inside.partition('/')[0]}/\n"
-        write_atomic(ignore, own.encode())
+        write_atomic(ignore, own.encode(), drafts=repo.common_dir)
     return folder
 
 

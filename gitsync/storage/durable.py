@@ -64,28 +64,40 @@ _CAUSES: Final = {
 }
 
 
-def write_atomic(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = True) -> None:
+def write_atomic(
+    path: Path,
+    data: bytes,
+    *,
+    mode: int = 0o644,
+    sync: bool = True,
+    drafts: Path | None = None,
+) -> None:
     """Put ``data`` at ``path``, replacing what is there in one step.
 
     The umask narrows ``mode``. With ``sync`` the content survives a power cut once this returns.
+    ``drafts`` is the folder for the unfinished file, where it may not be the folder of ``path``:
+    in a work tree a kill would leave something there that git takes for the user's.
     Raises EnvironmentFault (``disk.full``, ``disk.read-only``, ``disk.denied``, ...); what was at
     ``path`` is then unchanged, and no temporary file stays.
     """
     with _faults(path):
-        with _temporary(path, data, mode, sync=sync) as temporary:
+        with _temporary(path, data, mode, sync=sync, drafts=drafts) as temporary:
             effects.rename(temporary, path)
         if sync:
             effects.sync_folder(path.parent)
 
 
-def write_new(path: Path, data: bytes, mode: int = 0o644, *, sync: bool = True) -> None:
+def write_new(
+    path: Path, data: bytes, mode: int = 0o644, *, sync: bool = True, drafts: Path | None = None
+) -> None:
     """Put ``data`` at ``path``, where nothing may be yet; of several writers exactly one succeeds.
 
+    ``drafts`` is as for :func:`write_atomic`.
     Raises RefusedError ``file.exists``, or EnvironmentFault as :func:`write_atomic` does.
     """
     with _faults(path):
         try:
-            with _temporary(path, data, mode, sync=sync) as temporary:
+            with _temporary(path, data, mode, sync=sync, drafts=drafts) as temporary:
                 _claim(temporary, path, data, mode, sync=sync)
         except FileExistsError:
             raise RefusedError("file.exists", f"{path} exists already") from None
@@ -93,14 +105,34 @@ def write_new(path: Path, data: bytes, mode: int = 0o644, *, sync: bool = True) 
             effects.sync_folder(path.parent)
 
 
-def sync_written(path: Path) -> None:
-    """Make a file that another program has just put in place, and its name, survive a power cut.
+def sync_file(path: Path) -> None:
+    """Make what another program has written to a file survive a power cut.
 
     Raises EnvironmentFault.
     """
     with _faults(path):
         effects.sync_path(path)
+
+
+def sync_written(path: Path) -> None:
+    """Make a file that another program has just put in place, and its name, survive a power cut.
+
+    Raises EnvironmentFault.
+    """
+    sync_file(path)
+    with _faults(path):
         effects.sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make a folder's names survive a power cut; no folder is fine. Raises EnvironmentFault."""
+    with _faults(path), suppress(FileNotFoundError):
+        effects.sync_folder(path)
+
+
+def sync_everything() -> None:
+    """Make all that was written by anybody survive a power cut: for what is done once."""
+    effects.sync_everything()
 
 
 def make_folder(path: Path) -> None:
@@ -325,9 +357,14 @@ def _faults(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _temporary(path: Path, data: bytes, mode: int, *, sync: bool) -> Iterator[Path]:
-    """A complete file in the folder of ``path``; removed again if the block fails."""
-    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}_{os.urandom(6).hex()}")
+def _temporary(
+    path: Path, data: bytes, mode: int, *, sync: bool, drafts: Path | None = None
+) -> Iterator[Path]:
+    """A complete file that can get the name ``path``; removed again if the block fails."""
+    folder = path.parent
+    if drafts is not None and drafts.stat().st_dev == folder.stat().st_dev:
+        folder = drafts
+    temporary = folder / f"{TEMPORARY}{os.getpid()}_{os.urandom(6).hex()}"
     with effects.created(temporary, data, mode, sync=sync):
         pass
     try:

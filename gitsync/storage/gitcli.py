@@ -134,7 +134,7 @@ def _reads(args: Sequence[str]) -> bool:
     verb = next((one for one in args if not one.startswith("-") and "=" not in one), "")
     if verb == "hash-object":
         return "-w" not in args
-    return verb in _READING or (verb == "config" and "--get" in args)
+    return verb in _READING or "--get" in args or "get-url" in args
 
 
 def text(args: Sequence[str], *, cwd: Path | str | None = None) -> str:

@@ -30,12 +30,12 @@ _HEADER = b"# pack-refs with: peeled fully-peeled sorted \n"
 
 def create_tags(repo: Repository, updates: Sequence[RefUpdate], *, message: str) -> None:
     """Create refs, most of them tags, that do not exist yet: many in the packed file, few as git
-    does. They can be made again from the chain, and so are not waited for.
+    does. They are on disk before a stored position names them.
 
     Raises what :func:`create_packed` or ``Refs.transact`` raises.
     """
     if len(updates) < WORTH_PACKING:
-        repo.refs.transact(updates, message=message, sync=False)
+        repo.refs.transact(updates, message=message)
         return
     refs: dict[str, tuple[Oid, Oid | None]] = {}
     for update in updates:

@@ -6,14 +6,14 @@ libgit2's own reference creation does not give. What acknowledges is synced befo
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, RefusedError
 from gitsync.domain.objects import Oid
-from gitsync.storage import effects, gitcli
+from gitsync.storage import gitcli
+from gitsync.storage.durable import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -136,5 +136,4 @@ class Refs:
         """
         folders = {folder for ref in refs for folder in PurePosixPath(ref).parents}
         for folder in sorted(folders - _ABOVE_REFS, key=str, reverse=True):
-            with suppress(FileNotFoundError):  # packed meanwhile: packed-refs is synced by git
-                effects.sync_folder(self._dir / folder)
+            sync_folder(self._dir / folder)  # none: packed meanwhile, and git syncs that file

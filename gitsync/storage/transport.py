@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, RefusedError
 from gitsync.domain.objects import Oid
-from gitsync.storage import effects, gitcli
+from gitsync.storage import gitcli
+from gitsync.storage.durable import sync_folder
 from gitsync.storage.refs import Refs, RefsMovedError, RefUpdate
 
 if TYPE_CHECKING:
@@ -46,11 +46,6 @@ class RemoteRejectedError(RefusedError):
     """The remote refused a push by a rule of its own: a hook, a protection, a scanner."""
 
 
-def _sync_packs(objects: Path) -> None:
-    with suppress(FileNotFoundError):  # no pack has ever arrived
-        effects.sync_folder(objects / "pack")
-
-
 @dataclass(frozen=True, slots=True)
 class Remote:
     """One remote of a repository: the folder git runs in, the remote's name or URL, and the
@@ -74,7 +69,7 @@ class Remote:
         for pause in (0.05, 0.2, 0.5, None):
             result = gitcli.run(wanted, cwd=self.folder, check=False)
             if result.code == 0:
-                _sync_packs(self.store)
+                sync_folder(self.store / "pack")
                 return
             if pause is None or "cannot lock ref" not in result.err:
                 raise self._failure(result, "fetch")
@@ -110,23 +105,27 @@ class Remote:
         args += [f"--force-with-lease={update.ref}:{update.old or ''}" for update in updates]
         specs = [f"{update.new or ''}:{update.ref}" for update in updates]
         here = self._on_this_machine()
-        args += [f"--receive-pack={_RECEIVE_SYNCED}"] if here is not None else []
+        own = here is not None and self._ask("config", "--get", f"remote.{self.name}.receivepack")
+        args += [f"--receive-pack={_RECEIVE_SYNCED}"] if here is not None and not own else []
         result = gitcli.run(
             [*args, "--end-of-options", self.name, *specs], cwd=self.folder, check=False
         )
         if result.code != 0:
             raise self._push_failure(result)
         if here is not None:
-            _sync_packs(here / "objects")
+            sync_folder(here / "objects" / "pack")
             Refs(here).sync_folders(update.ref for update in updates if update.new is not None)
 
     def _on_this_machine(self) -> Path | None:
         """The git folder of a remote that is a folder here, on a share or on a stick. Nobody else
         has it synced by the time that a push ends."""
-        url = gitcli.run(["remote", "get-url", "--push", self.name], cwd=self.folder, check=False)
-        text = url.out.decode("utf-8", "surrogateescape").rstrip("\n") or self.name
-        path = self.folder / text.removeprefix("file://")
+        url = self._ask("remote", "get-url", "--push", self.name) or self.name
+        path = self.folder / url.removeprefix("file://")
         return next((one for one in (path / ".git", path) if (one / "objects").is_dir()), None)
+
+    def _ask(self, *args: str) -> str:
+        done = gitcli.run(args, cwd=self.folder, check=False)
+        return done.out.decode("utf-8", "surrogateescape").rstrip("\n")
 
     def _push_failure(self, result: gitcli.Result) -> Exception:
         said = result.out.decode("utf-8", "replace") + result.err

@@ -10,6 +10,13 @@ from gitsync.domain.errors import EnvironmentFault, RefusedError
 from gitsync.domain.merge.trees import diff_trees
 from gitsync.domain.objects import Oid
 from gitsync.storage import effects, gitcli
+from gitsync.storage.durable import (
+    remove_file,
+    sync_everything,
+    sync_file,
+    sync_folder,
+    sync_written,
+)
 from gitsync.storage.loose import LooseObjects, read_loose
 from gitsync.storage.refs import ZERO, RefsMovedError, RefUpdate
 
@@ -165,8 +172,9 @@ class WorkTree:
         self.repo.git(*gitcli.SYNCED, "read-tree", "--reset", new)
         for name in _SETTLED:
             if (self.repo.git_dir / name).exists():
-                effects.unlink(self.repo.git_dir / name, missing_ok=True)
+                remove_file(self.repo.git_dir / name)
         self.repo.git(*gitcli.SYNCED, "update-index", "-q", "--refresh", check=False)
+        sync_folder(self.repo.git_dir)
 
     def forward(self, new: Oid) -> None:
         """Move the current branch and its files to a descendant, keeping uncommitted work.
@@ -203,16 +211,25 @@ class WorkTree:
         return Oid(done.out.decode().strip()) if done.code == 0 else None
 
     def _sync_files(self, before: Oid | None, new: Oid) -> None:
-        """Make the files that git has just written survive a power cut. It syncs none, and one
-        that a cut empties afterwards would look like the user's own doing."""
+        """Make the files, the index and the branch that git has just written survive a power cut.
+
+        It syncs no file and no folder, and a file that a cut empties afterwards would look like
+        the user's own doing.
+        """
+        sync_written(self.repo.git_dir / "HEAD")
+        self.repo.refs.sync_folders([self.repo.head() or "HEAD"])
         changes = diff_trees(self.repo.facts, before, self.repo.facts.commit(new).tree)
+        folders = set()
         for count, change in enumerate(changes):
             if count == _SYNCED_FILES:
-                effects.sync_everything()
+                sync_everything()
                 return
             path = self.root / os.fsdecode(change.path)
+            folders |= {one for one in path.parents if self.root in (one, *one.parents)}
             if change.after is not None and path.is_file() and not path.is_symlink():
-                effects.sync_path(path)
+                sync_file(path)
+        for folder in folders:
+            sync_folder(folder)
 
     def _are_already(self, files: Sequence[str], new: Oid) -> bool:
         """Whether files in the way are those of ``new`` itself, as a pull that was killed leaves

@@ -2,9 +2,10 @@
 
 After ALICE (Pillai et al., OSDI '14). Two models:
 
-``ordered``: like ext4, XFS or btrfs with their usual settings. Names change in the order in which
-they were changed, as a journal has it: a cut keeps some first part of it, at least up to the last
-sync of anything. The content of a file that was not synced is anything.
+``ordered``: like ext4 and btrfs as they are usually set. Names change in the order in which they
+were changed, as a journal has it: a cut keeps some first part of it, at least up to the last sync
+of anything. The content of a file that was not synced is anything, unless it has taken the name of
+another file (ext4's ``auto_da_alloc``).
 
 ``loose``: what POSIX promises and no more. A change of a name is kept or not, each for itself,
 until its own folder is synced; the content of a file until the file is.
@@ -157,16 +158,34 @@ class Recording:
         disk = self.before.copy()
         log = self.log[:at]
         synced = _last_syncs(log)
+        flushed = synced | (self._replaced(log) if model == "ordered" else {})
         for op in _kept_names(log, synced, dice, model):
             disk.rename(op)
         for place, op in enumerate(log):
             if op.kind in ("write", "cut"):
-                if place < max(synced.get(op.node, -1), synced.get(None, -1)):
+                if place < max(flushed.get(op.node, -1), flushed.get(None, -1)):
                     disk.write(op)
                 else:
                     for part in _unsynced(op, dice):
                         disk.write(part)
         return disk
+
+    def _replaced(self, log: list[Op]) -> dict[int | None, int]:
+        """Files that took another file's name, and when."""
+        names = {
+            (folder, name)
+            for folder, node in self.before.nodes.items()
+            for name in node.names or {}
+        }
+        found: dict[int | None, int] = {}
+        for place, op in enumerate(log):
+            if op.kind == "name":
+                names.add((op.folder, op.name))
+            elif op.kind == "move":
+                if (op.folder2, op.name2) in names:
+                    found[op.node] = place
+                names.add((op.folder2, op.name2))
+        return found
 
 
 def _last_syncs(log: list[Op]) -> dict[int | None, int]:
