@@ -110,7 +110,7 @@ def install_ci(host: Host, options: CiOptions) -> CiInstalled:
 def _settings(host: Host, options: CiOptions) -> CiSettings:
     if options.install is None:
         raise UsageError(
-            "ci.install", "where does the job get gitsync from? pip is told so in words of yours",
+            "ci.install", "which gitsync shall the job install?",
             hint="name one commit or one digest:\n"
             "--install 'gitsync @ git+https://HOST/TEAM/gitsync@COMMIT'",
         )  # fmt: skip
@@ -210,7 +210,7 @@ def _refuse_within_reach(folder: Path, forge: str, home: str | None) -> None:
         raise RefusedError(
             "ci.ledger-tree", f"{folder} holds the ledger's own files, where CI paths are denied",
             hint="name a checkout of the forge's default branch: --to DIR\n"
-            "a new one: git worktree add --orphan -b main ../ci",
+            "a new one: git init -b main ../ci",
         )  # fmt: skip
     if forge != "forgejo" or home is None:
         return

@@ -14,6 +14,9 @@ from gitsync.storage import effects
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+# The text of a private key is for this process, not for git, ssh and what they start.
+_OURS = "GITSYNC_KEY"
+
 # Transport and credentials stay the user's own; everything else that begins with GIT_ could
 # redirect us to another repository, index or object store.
 _KEPT = frozenset(
@@ -78,7 +81,7 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     env = {
         key: value
         for key, value in os.environ.items()
-        if not key.startswith("GIT_") or key in _KEPT
+        if key in _KEPT or not (key.startswith("GIT_") or key == _OURS)
     }
     env["LC_ALL"] = "C.UTF-8"
     env["GIT_NO_REPLACE_OBJECTS"] = "1"

@@ -340,6 +340,7 @@ def test_over_ssh_the_deploy_key_and_the_pinned_host_key_are_used(ledger, machin
     assert known[0] in said
     assert push_key in said
     assert "GITSYNC_PUSH_KEY=" not in said
+    assert "GITSYNC_KEY=" not in said
     assert holds(ledger, job) == 2
 
 
