@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ def main(args: Sequence[str]) -> int:
     if module is None:
         sys.stderr.write(f"gitsync: there is no hook {args[0] if args else 'without a name'}\n")
         return 2
+    # One short look: hardly anything here is a cycle, and the process ends anyway.
+    gc.disable()
     code: int = import_module(f"gitsync.hooks.{module}").entry(args[1:])
     return code
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitsync.codec.rulesjson import Rules, read_rules, write_rules
+from gitsync.domain.errors import EnvironmentFault
 from gitsync.domain.names import DEFAULT_SPACE
 from gitsync.domain.objects import Oid
+from gitsync.storage.durable import write_atomic
 from gitsync.storage.positions import PositionStore, state_home
 
 if TYPE_CHECKING:
@@ -14,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gitsync.domain.errors import GitsyncError
-    from gitsync.domain.ports import Settings
     from gitsync.storage.facts import StoreFacts
     from gitsync.storage.stock import StockRepository
 
@@ -75,9 +78,23 @@ class HookLedger:
         """The root tree of a commit."""
         return self.facts.commit(commit).tree
 
-    def settings(self) -> Settings:
-        """Policy, schema and roster as verified."""
-        return self.facts.settings(self.tree(self.verified))
+    def rules(self) -> Rules:
+        """Policy and schema as verified; remembered by the id of the folder that holds them."""
+        tree = self.tree(self.verified)
+        entry = self.facts.tree(tree).get(b".gitsync")
+        key = Oid(entry[1].hex()) if entry is not None else Oid("")
+        kept = self.repo.state_dir / "hook-rules.json"
+        try:
+            found = read_rules(kept.read_bytes(), key)
+        except OSError:
+            found = None
+        if found is None:
+            settings = self.facts.settings(tree)
+            found = Rules(settings.policy, settings.schema)
+            # Whoever may not write here still gets an answer, only later.
+            with suppress(EnvironmentFault):
+                write_atomic(kept, write_rules(key, found), sync=False)
+        return found
 
     def bases(self, *tips: Oid) -> tuple[Oid, ...]:
         """Where ``tips`` left the ledger; nothing for commits that are none of its business.

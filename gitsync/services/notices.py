@@ -31,7 +31,7 @@ def notices(ledger: HookLedger, old: Oid, new: Oid) -> list[Finding]:
 
 
 def _broken(ledger: HookLedger, before: Oid, after: Oid) -> Iterator[Finding]:
-    facts, schema = ledger.facts, ledger.settings().schema
+    facts, schema = ledger.facts, ledger.rules().schema
     for change in diff_from_all(facts, [before, ledger.tree(ledger.verified)], after):
         if change.after is None:
             continue

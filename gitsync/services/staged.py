@@ -17,7 +17,6 @@ from gitsync.domain.ledger.changes import (
     check_states,
     pair_moves,
 )
-from gitsync.domain.ledger.config import check_settings, check_version
 from gitsync.domain.ledger.content import CONFIG_PREFIX, Budget, check_change, show
 from gitsync.domain.merge.trees import diff_from_all
 from gitsync.domain.objects import Oid
@@ -28,7 +27,9 @@ if TYPE_CHECKING:
 
     from gitsync.domain.artifact import ArtifactChange
     from gitsync.domain.merge.trees import FileChange
+    from gitsync.domain.policy import Policy
     from gitsync.domain.ports import Facts, Settings
+    from gitsync.domain.schema import Schema
     from gitsync.services.hookledger import HookLedger
 
 _MARKERS = re.compile(
@@ -50,24 +51,24 @@ def check_staged(ledger: HookLedger) -> list[Finding]:
         return []
     merged = [ledger.tree(side) for side in sides]
     base = [ledger.tree(one) for one in bases]
-    settings = ledger.settings()
-    found = list(_contents(ledger, tree, [ledger.tree(head), *merged, *base], settings))
+    rules = ledger.rules()
+    found = list(_contents(ledger, tree, [ledger.tree(head), *merged, *base], rules.policy))
     named = {one.why for one in found}
     net = list(diff_from_all(ledger.facts, [*base, *merged], tree))
-    found += [one for one in _artifacts(ledger.facts, net, settings) if one.why not in named]
+    found += [one for one in _artifacts(ledger.facts, net, rules.schema) if one.why not in named]
     if any(change.path.startswith(CONFIG_PREFIX) for change in net):
         found += _settings(ledger, tree, ledger.facts.settings(base[0]))
     return found + list(_signing(ledger))
 
 
 def _contents(
-    ledger: HookLedger, tree: Oid, befores: list[Oid], settings: Settings
+    ledger: HookLedger, tree: Oid, befores: list[Oid], policy: Policy
 ) -> Iterator[Finding]:
     """Paths, modes, sizes, and marks of a conflict, in what this commit itself brings."""
     budget = Budget()
     for change in diff_from_all(ledger.facts, list(befores), tree):
         try:
-            check_change(ledger.facts, tree, change, settings.policy, budget)
+            check_change(ledger.facts, tree, change, policy, budget)
             check_markers(ledger.facts, change)
         except RefusedError as error:
             yield finding(error, *_unstage(error, show(change.path)))
@@ -98,23 +99,25 @@ def check_markers(facts: Facts, change: FileChange) -> None:
     )  # fmt: skip
 
 
-def _artifacts(facts: Facts, net: list[FileChange], settings: Settings) -> Iterator[Finding]:
+def _artifacts(facts: Facts, net: list[FileChange], schema: Schema) -> Iterator[Finding]:
     """Front matter and states, of all that differs from where the branch left ``common``."""
     sound: list[ArtifactChange] = []
     for change in net:
         try:
-            sound.append(artifact_change(facts, settings.schema, change))
+            sound.append(artifact_change(facts, schema, change))
         except GitsyncError as error:
             yield finding(error, _add(show(change.path)))
     for moved in pair_moves(sound):
         try:
-            check_states(settings.schema, moved)
+            check_states(schema, moved)
         except RefusedError as error:
             yield finding(error, _add(moved.path))
 
 
 def _settings(ledger: HookLedger, tree: Oid, before: Settings) -> Iterator[Finding]:
     """What a change below ``.gitsync/`` still lacks; settings that cannot be read are refused."""
+    from gitsync.domain.ledger.config import check_settings, check_version
+
     try:
         after = ledger.facts.settings(tree)
     except GitsyncError as error:

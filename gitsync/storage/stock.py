@@ -14,6 +14,7 @@ from gitsync.domain.errors import EnvironmentFault
 from gitsync.domain.objects import Oid
 from gitsync.storage import gitcli
 from gitsync.storage.catfile import CatFileObjects
+from gitsync.storage.durable import TEMPORARY
 from gitsync.storage.facts import StoreFacts
 
 if TYPE_CHECKING:
@@ -75,16 +76,15 @@ class StockRepository:
 
         Works on a copy: other programs may hold the lock of the index itself.
         """
-        import tempfile
-
         index = self._cwd / (self._env.get("GIT_INDEX_FILE") or self.git_dir / "index")
-        with tempfile.TemporaryDirectory(prefix="gitsync-index-") as folder:
-            copy = Path(folder) / "index"
-            try:
-                copy.write_bytes(index.read_bytes())
-            except FileNotFoundError:
-                return None
+        copy = self.git_dir / f"{TEMPORARY}index_{os.getpid()}"
+        try:
+            copy.write_bytes(index.read_bytes())
             done = self._git("write-tree", check=False, GIT_INDEX_FILE=str(copy))
+        except FileNotFoundError:
+            return None
+        finally:
+            copy.unlink(missing_ok=True)
         return Oid(done.out.decode().strip()) if done.code == 0 else None
 
     def merging(self) -> tuple[Oid, ...]:
