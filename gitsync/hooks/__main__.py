@@ -25,11 +25,11 @@ def main(args: Sequence[str]) -> int:
     if module is None:
         sys.stderr.write(f"gitsync: there is no hook {args[0] if args else 'without a name'}\n")
         return 2
-    # One short look: hardly anything here is a cycle, and the process ends anyway.
-    gc.disable()
     code: int = import_module(f"gitsync.hooks.{module}").entry(args[1:])
     return code
 
 
 if __name__ == "__main__":
+    # One short look: hardly anything here is a cycle, and the process ends anyway.
+    gc.disable()
     sys.exit(main(sys.argv[1:]))

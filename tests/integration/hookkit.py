@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Ledger
 
-WHO = {"GIT_AUTHOR_DATE": "2026-01-02T00:00:00Z", "GIT_COMMITTER_DATE": "2026-01-02T00:00:00Z"}
+WHO = {"GIT_AUTHOR_DATE": "2026-01-01T00:02:00Z", "GIT_COMMITTER_DATE": "2026-01-01T00:02:00Z"}
 
 
 @dataclass(frozen=True)
