@@ -39,6 +39,8 @@ EXITS = {
     "Refusal": "1",
     "Waiting": "1",
     "Subsumed": "0",
+    "Finding": "1",
+    "notice": "0",
 }
 # Codes put together at run time: the text of the moving part -> its values.
 PARTS = {
@@ -64,9 +66,9 @@ TABLES = {
 }
 # Texts of the same shape that are no codes: settings of git, files, hosts.
 OTHERS = re.compile(
-    r"(gitsync|user|commit|gpg|branch|remote|core|init|push|pull|extensions|index|message|policy"
+    r"(gitsync|user|commit|config|gpg|branch|remote|core|init|push|pull|extensions|index|message|policy"
     r"|schema|witness)\.(anchor|domain|invalid|key|path|pin|remote|space|name|email|signingkey"
-    r"|gpgsign|format|db|sig|yaml|lock|gitsync|worktree|default)|.*-pipelines\.yml|.*\.(lock|pub)"
+    r"|gpgsign|format|db|sig|yaml|lock|gitsync|worktree|default|commentchar)|.*-pipelines\.yml|.*\.(lock|pub|json)"
 )
 
 

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 _LAST = ("Nothing was sent. To push all the same: git push --no-verify",)
 
 
-def entry(_args: Sequence[str]) -> int:
+def entry(args: Sequence[str]) -> int:
     """The hook as a process; returns its exit code."""
     lines = list(_of_framework(os.environ) or sys.stdin)
-    return tell("this push", lambda: _check(lines), _LAST)
+    return tell("this push", lambda: _check(lines, args[0] if args else "REMOTE"), _LAST)
 
 
-def _check(lines: Iterable[str]) -> list[Finding]:
+def _check(lines: Iterable[str], remote: str) -> list[Finding]:
     import time
 
     from gitsync.services.host import Host
@@ -43,7 +43,7 @@ def _check(lines: Iterable[str]) -> list[Finding]:
     ws = Workspace.open(host)
     if ws.domain is None or ws.anchor is None:
         return []
-    return check_outgoing(ws, read_updates(lines))
+    return check_outgoing(ws, read_updates(lines), remote)
 
 
 def _of_framework(env: Mapping[str, str]) -> list[str]:

@@ -41,6 +41,11 @@ def finding(error: GitsyncError, *mend: str, refuses: bool = True) -> Finding:
     return Finding(error.code, str(error), (*said, *mend), refuses)
 
 
+def notice(code: str, why: str, *mend: str) -> Finding:
+    """Something to know, and no reason to stop."""
+    return Finding(code, why, mend, refuses=False)
+
+
 @dataclass(frozen=True, slots=True)
 class HookLedger:
     """A clone that is set up for a ledger. ``verified`` is the snapshot that it has verified."""

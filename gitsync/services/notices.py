@@ -8,7 +8,7 @@ from gitsync.domain.errors import GitsyncError
 from gitsync.domain.ledger.changes import artifact_change
 from gitsync.domain.ledger.content import CONFIG_PREFIX
 from gitsync.domain.merge.trees import diff_from_all, diff_trees
-from gitsync.services.hookledger import Finding, finding
+from gitsync.services.hookledger import Finding, finding, notice
 from gitsync.services.staged import check_markers
 
 if TYPE_CHECKING:
@@ -60,4 +60,4 @@ def _rules(ledger: HookLedger, before: Oid, after: Oid) -> Iterator[Finding]:
     gone = sorted(set(old.roster.names()) - set(new.roster.names()))
     said += [f"on the roster now: {', '.join(came)}"] if came else []
     said += [f"no longer on the roster: {', '.join(gone)}"] if gone else []
-    yield Finding("policy.moved", "; ".join(said), ("git diff common -- .gitsync",), refuses=False)
+    yield notice("policy.moved", "; ".join(said), "git diff common -- .gitsync")

@@ -63,14 +63,14 @@ def read_updates(lines: Iterable[str]) -> list[Update]:
     return found
 
 
-def check_outgoing(ws: Workspace, updates: Iterable[Update]) -> list[Finding]:
-    """What would be refused of a push. Raises EnvironmentFault where this clone knows no ledger."""
+def check_outgoing(ws: Workspace, updates: Iterable[Update], remote: str) -> list[Finding]:
+    """What would be refused of a push to ``remote``. Raises EnvironmentFault where this clone knows no ledger."""
     state = ws.state()
     index = ws.index()
     found = []
     try:
         ready_index(ws.facts, index, state.ledger, state.number, state.commit)
-        push = _Push(ws, state, index)
+        push = _Push(ws, state, index, remote)
         for update in updates:
             try:
                 push.check(update)
@@ -86,6 +86,7 @@ class _Push:
     ws: Workspace
     state: State
     index: PositionIndex
+    remote: str
 
     def check(self, update: Update) -> None:
         """Raises GitsyncError for what may not be sent; other refs than a ledger's may."""
@@ -118,7 +119,7 @@ class _Push:
         if person_of(domain) != person_of(self.ws.me()):
             raise RefusedError(
                 "ref.not-yours", f"{ref} is {domain}'s, and you are {self.ws.me()}",
-                hint=f"git push REMOTE HEAD:{PROPOSALS}{self.ws.me()}/NAME",
+                hint=f"git push {self.remote} HEAD:{PROPOSALS}{self.ws.me()}/NAME",
             )  # fmt: skip
 
     def space(self, new: Oid, old: Oid | None) -> None:
@@ -130,7 +131,7 @@ class _Push:
                 f"{self.state.space} is numbered by its witness, and {new[:12]} is no snapshot that"
                 " was verified here",
                 hint="gitsync propose\n"
-                f"with plain git: git push REMOTE HEAD:{PROPOSALS}{self.ws.me()}/NAME",
+                f"with plain git: git push {self.remote} HEAD:{PROPOSALS}{self.ws.me()}/NAME",
             )
         if before is not None and before[0] > place[0]:
             raise RefusedError(
@@ -171,7 +172,7 @@ class _Push:
                 raise RefusedError(
                     "ref.not-yours",
                     f"the branch of {domain} would end in a commit that {person} has signed",
-                    hint=f"git push REMOTE HEAD:{PROPOSALS}{person}/NAME",
+                    hint=f"git push {self.remote} HEAD:{PROPOSALS}{person}/NAME",
                 )
         if self.index.get(new) is not None:
             self.mine(PEOPLE + domain, domain)
@@ -179,7 +180,7 @@ class _Push:
             raise RefusedError(
                 "ref.not-forward",
                 f"the remote's branch of {domain} has commits that this push would throw away",
-                hint=f"git pull --no-rebase REMOTE people/{domain}",
+                hint=f"git pull --no-rebase {self.remote} people/{domain}",
             )
 
     def reaches(self, new: Oid, old: Oid) -> bool:
@@ -191,7 +192,7 @@ class _Push:
         if name is None:
             raise RefusedError(
                 "ref.misnamed", f"{ref} cannot name a proposal",
-                hint=f"git push REMOTE HEAD:{PROPOSALS}{self.ws.me()}/NAME",
+                hint=f"git push {self.remote} HEAD:{PROPOSALS}{self.ws.me()}/NAME",
             )  # fmt: skip
         if new is None:
             self.mine(ref, name.domain)

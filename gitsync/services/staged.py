@@ -20,7 +20,7 @@ from gitsync.domain.ledger.changes import (
 from gitsync.domain.ledger.content import CONFIG_PREFIX, Budget, check_change, show
 from gitsync.domain.merge.trees import diff_from_all
 from gitsync.domain.objects import Oid
-from gitsync.services.hookledger import Finding, finding
+from gitsync.services.hookledger import Finding, finding, notice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +72,7 @@ def _contents(
             check_markers(ledger.facts, change)
         except RefusedError as error:
             yield finding(error, *_unstage(error, show(change.path)))
-            if error.code.startswith("limit.proposal"):
+            if error.code.startswith("limit.proposal-"):
                 return
 
 
@@ -137,11 +137,11 @@ def _settings(ledger: HookLedger, tree: Oid, before: Settings) -> Iterator[Findi
 def _signing(ledger: HookLedger) -> Iterator[Finding]:
     """A hook is not told whether this one commit is signed, only what git is set to."""
     if ledger.config.get("commit.gpgsign", "").lower() not in _TRUE:
-        yield Finding(
+        yield notice(
             "signature.off",
             "git is not set to sign commits here, and the ledger takes none that is not signed",
-            ("git config commit.gpgsign true", "git commit --amend -S --no-edit"),
-            refuses=False,
+            "git config commit.gpgsign true",
+            "git commit --amend -S --no-edit",
         )
 
 
