@@ -64,7 +64,10 @@ def read_updates(lines: Iterable[str]) -> list[Update]:
 
 
 def check_outgoing(ws: Workspace, updates: Iterable[Update], remote: str) -> list[Finding]:
-    """What would be refused of a push to ``remote``. Raises EnvironmentFault where this clone knows no ledger."""
+    """What would be refused of a push to ``remote``.
+
+    Raises EnvironmentFault where nothing of a ledger has been verified in this clone.
+    """
     state = ws.state()
     index = ws.index()
     found = []

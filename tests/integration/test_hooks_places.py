@@ -62,6 +62,19 @@ def both_run(clone, log: Path) -> None:
     clone.stage("plans/a.md", text())
 
 
+def test_the_shims_are_in_the_package_and_at_the_top_of_the_repository():
+    from importlib.resources import files
+
+    root = Path(__file__).parents[2]
+    shipped = {
+        one.name: one.read_text() for one in files("gitsync").joinpath("hooks/shims").iterdir()
+    }
+    assert {*HOOKS, "forward"} <= shipped.keys()
+    assert all((root / "hooks" / name).read_text() == shipped[name] for name in shipped)
+    for name in HOOKS:
+        assert subprocess.run(["sh", "-n", root / "hooks" / name], check=False).returncode == 0
+
+
 # -- git's own folder ------------------------------------------------------------------------
 
 
