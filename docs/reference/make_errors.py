@@ -39,6 +39,8 @@ EXITS = {
     "Refusal": "1",
     "Waiting": "1",
     "Subsumed": "0",
+    "Finding": "1",
+    "notice": "0",
 }
 # Codes put together at run time: the text of the moving part -> its values.
 PARTS = {
@@ -63,11 +65,17 @@ TABLES = {
     "cli/failures.py": "EnvironmentFault",
 }
 # Texts of the same shape that are no codes: settings of git, files, hosts.
+SECTIONS = """
+    gitsync user commit config gc gpg branch remote core init push pull extensions index message
+    policy schema witness
+"""
+NAMES = """
+    anchor auto commentchar db default domain email format fsync gitsync gpgsign invalid json key
+    lock name path pin remote sig signingkey space worktree yaml
+"""
 OTHERS = re.compile(
-    r"(gitsync|user|commit|gc|gpg|branch|remote|core|init|push|pull|extensions|index|message|policy"
-    r"|schema|witness)\.(json|fsync|anchor|domain|invalid|key|path|pin|remote|space|name|email"
-    r"|signingkey|gpgsign|format|db|sig|yaml|lock|gitsync|worktree|default|auto)"
-    r"|.*-pipelines\.yml|.*\.(lock|pub)"
+    rf"(?:{'|'.join(SECTIONS.split())})\.(?:{'|'.join(NAMES.split())})"
+    r"|.*-pipelines\.yml|.*\.(?:lock|pub|json)"
 )
 
 

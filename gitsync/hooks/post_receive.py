@@ -17,7 +17,7 @@ from gitsync.domain.names import LOCKS_REF, receipts_ref, space_branch
 from gitsync.hooks.pre_receive import read_updates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 def run(lines: Iterable[str], git_dir: Path, env: Mapping[str, str], now: int) -> None:
@@ -33,7 +33,7 @@ def run(lines: Iterable[str], git_dir: Path, env: Mapping[str, str], now: int) -
         )  # fmt: skip
 
 
-def entry() -> int:
+def entry(_args: Sequence[str]) -> int:
     """The hook as a process. Git ignores its exit code; the pusher sees what it says."""
     try:
         run(sys.stdin, Path.cwd(), os.environ, int(time.time()))

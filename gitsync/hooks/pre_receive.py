@@ -16,7 +16,7 @@ from gitsync.domain.errors import GitsyncError
 from gitsync.storage.refs import ZERO, RefUpdate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from gitsync.services.receiving import Rejection
 
@@ -72,7 +72,7 @@ def explain(rejected: list[Rejection]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def entry() -> int:
+def entry(_args: Sequence[str]) -> int:
     """The hook as a process. It fails closed: whatever goes wrong, nothing passes unchecked."""
     try:
         return run(sys.stdin, Path.cwd(), os.environ, sys.stderr, int(time.time()))

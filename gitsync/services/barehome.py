@@ -6,15 +6,14 @@ in quarantine until the hooks agree.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from gitsync.codec import allowed_signers, policycache
-from gitsync.domain.errors import EnvironmentFault
+from gitsync.codec import allowed_signers
 from gitsync.domain.names import DEFAULT_SPACE, position_tag
 from gitsync.domain.objects import MODE_TREE, Oid
+from gitsync.services.rules import rules_of
 from gitsync.storage import gitcli
 from gitsync.storage.catfile import CatFile, quarantine
 from gitsync.storage.facts import StoreFacts
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from gitsync.codec.rulesjson import Rules
     from gitsync.domain.policy import Policy
-    from gitsync.domain.ports import Settings
     from gitsync.domain.roster import Roster
     from gitsync.domain.schema import Schema
     from gitsync.services.refview import RefView
@@ -153,10 +152,9 @@ class BareHome:
 
 
 class HomeSettings:
-    """The settings in a tree, each part decoded when it is asked for.
+    """The settings in a tree, decoded when they are asked for, policy and schema from a cache.
 
-    What decides on a push needs no schema, and has the policy from a cache in the home's own
-    folder: reading YAML would take longer than all the rest. Raises as ``Facts.settings`` does.
+    Raises as ``Facts.settings`` does.
     """
 
     def __init__(self, home: BareHome, tree: Oid) -> None:
@@ -164,39 +162,26 @@ class HomeSettings:
         self._tree = tree
 
     @cached_property
-    def _all(self) -> Settings:
-        return self._home.facts.settings(self._tree)
+    def _rules(self) -> Rules:
+        return rules_of(self._home.facts, self._tree, self._home.state_dir)
 
-    @cached_property
+    @property
     def policy(self) -> Policy:
         """See ``Settings``."""
-        blob = self._blob(b"policy.yaml")
-        cache = self._home.state_dir / "policy.json"
-        with suppress(OSError):
-            found = blob and policycache.decode(cache.read_bytes(), blob)
-            if found:
-                return found
-        policy = self._all.policy
-        if blob is not None:
-            with suppress(EnvironmentFault, OSError):  # a home that is read-only has no cache
-                from gitsync.storage.durable import make_folder, write_atomic
+        return self._rules.policy
 
-                make_folder(cache.parent)
-                write_atomic(cache, policycache.encode(blob, policy), sync=False)
-        return policy
+    @property
+    def schema(self) -> Schema:
+        """See ``Settings``."""
+        return self._rules.schema
 
     @cached_property
     def roster(self) -> Roster:
         """See ``Settings``."""
         blob = self._blob(b"allowed_signers")
         if blob is None or self._home.facts.blob_size(blob) > allowed_signers.MAX_ROSTER_BYTES:
-            return self._all.roster
+            return self._home.facts.settings(self._tree).roster
         return allowed_signers.parse(self._home.facts.blob(blob))
-
-    @property
-    def schema(self) -> Schema:
-        """See ``Settings``."""
-        return self._all.schema
 
     def _blob(self, name: bytes) -> Oid | None:
         folder = self._home.facts.tree(self._tree).get(b".gitsync")

@@ -10,16 +10,24 @@ from typing import TYPE_CHECKING
 from gitsync.domain.errors import EnvironmentFault, VerificationError
 from gitsync.domain.names import space_branch
 from gitsync.services.barehome import BareHome
+from gitsync.services.hookfiles import (
+    BEFORE,
+    SHIMS,
+    exists,
+    is_ours,
+    keep,
+    quoted,
+    restore,
+    write_hook,
+)
 from gitsync.storage import gitcli
-from gitsync.storage.durable import make_folder, move_file, remove_file, write_atomic
+from gitsync.storage.durable import make_folder
 
 if TYPE_CHECKING:
     from gitsync.domain.objects import Oid
     from gitsync.services.host import Host
 
 HOOKS = ("pre-receive", "post-receive")
-BEFORE = ".before-gitsync"
-
 # What git itself has to do in a home, and why: see docs/guides/bare-home.md.
 SETTINGS = {
     "receive.fsckObjects": "true",
@@ -35,13 +43,14 @@ DEFAULTS = {"receive.maxInputSize": "512m"}
 @dataclass(frozen=True, slots=True)
 class HomeHooks:
     """The state of a home: ``hooks`` by name are ``installed``, ``missing``, ``foreign`` or
-    ``outdated``; ``settings`` that differ from what they should be map to what they are."""
+    ``outdated``; ``settings`` maps those that differ to (what they are, what they should be)."""
 
     path: Path
+    space: str
     anchor: Oid | None
     number: int | None
     hooks: dict[str, str]
-    settings: dict[str, str | None]
+    settings: dict[str, tuple[str | None, str]]
     chained: tuple[str, ...] = ()
 
     @property
@@ -86,23 +95,21 @@ def status(host: Host, path: Path) -> HomeHooks:
     with home.store:
         stored = home.positions().load(home.anchor)
     hooks = {name: _state(git_dir, name, home.space) for name in HOOKS}
-    off = {key: found for key, value in SETTINGS.items() if (found := _get(git_dir, key)) != value}
+    off = {
+        key: (found, value)
+        for key, value in SETTINGS.items()
+        if (found := _get(git_dir, key)) != value
+    }
     chained = tuple(name for name in HOOKS if (git_dir / "hooks" / (name + BEFORE)).exists())
-    return HomeHooks(git_dir, home.anchor, stored.number if stored else None, hooks, off, chained)
+    number = stored.number if stored else None
+    return HomeHooks(git_dir, home.space, home.anchor, number, hooks, off, chained)
 
 
 def uninstall(host: Host, path: Path) -> HomeHooks:
     """Take the hooks away and put back what was there before. Settings stay: they do no harm."""
     git_dir = _bare(host, path)
     for name in HOOKS:
-        hook = git_dir / "hooks" / name
-        before = hook.with_name(name + BEFORE)
-        if hook.exists() and not _is_ours(hook.read_bytes()):
-            continue
-        if before.exists():
-            move_file(before, hook)
-        else:
-            remove_file(hook)
+        restore(git_dir / "hooks" / name)
     return status(host, git_dir)
 
 
@@ -171,32 +178,26 @@ def _write_hooks(git_dir: Path, space: str) -> None:
     make_folder(folder)
     for name in HOOKS:
         hook = folder / name
-        if hook.exists() and not _is_ours(hook.read_bytes()):
-            move_file(hook, hook.with_name(name + BEFORE))
-        write_atomic(hook, shim(name, space), mode=0o755)
+        if exists(hook) and not is_ours(hook):
+            keep(hook)
+        write_hook(hook, shim(name, space))
 
 
 def shim(name: str, space: str) -> bytes:
     """The hook's own text, for this Python and this space."""
     import sys
 
-    text = (Path(__file__).parents[1] / "hooks" / "shims" / name).read_text("utf-8")
-    python = sys.executable.replace("'", "'\\''")
-    return text.replace("@PYTHON@", python).replace("@SPACE@", space).encode()
-
-
-def _is_ours(text: bytes) -> bool:
-    return b"\n# gitsync: " in text[:200]
+    text = (SHIMS / name).read_text("utf-8")
+    return text.replace("@PYTHON@", quoted(sys.executable)).replace("@SPACE@", space).encode()
 
 
 def _state(git_dir: Path, name: str, space: str) -> str:
     hook = git_dir / "hooks" / name
     if not hook.exists():
         return "missing"
-    text = hook.read_bytes()
-    if not _is_ours(text):
+    if not is_ours(hook):
         return "foreign"
-    runs = os.access(hook, os.X_OK) and text == shim(name, space)
+    runs = os.access(hook, os.X_OK) and hook.read_bytes() == shim(name, space)
     return "installed" if runs else "outdated"
 
 

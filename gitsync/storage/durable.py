@@ -152,6 +152,25 @@ def move_file(path: Path, target: Path) -> None:
         effects.sync_folder(target.parent)
 
 
+def add_name(path: Path, name: Path) -> None:
+    """Give what is at ``path``, a file or a symbolic link, the further name ``name``; synced.
+
+    On a disk without hard links it becomes a copy. Raises RefusedError ``file.exists``, or
+    EnvironmentFault.
+    """
+    with _faults(path):
+        try:
+            effects.link(path, name)
+        except FileExistsError:
+            raise RefusedError("file.exists", f"{name} exists already") from None
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            with effects.created(name, path.read_bytes(), path.stat().st_mode & 0o777, sync=True):
+                pass
+        effects.sync_folder(name.parent)
+
+
 def remove_file(path: Path) -> None:
     """Remove a file; none there is fine. Raises EnvironmentFault."""
     with _faults(path):

@@ -86,6 +86,8 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     env["LC_ALL"] = "C.UTF-8"
     env["GIT_NO_REPLACE_OBJECTS"] = "1"
     env["GIT_OPTIONAL_LOCKS"] = "0"
+    # What these commands do, they have checked themselves; the user's own hooks still run.
+    env["GITSYNC_HOOKS"] = "0"
     env.update(extra or {})
     return env
 

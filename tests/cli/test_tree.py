@@ -14,7 +14,7 @@ from gitsync.cli.group import Command, Group, program
 from gitsync.cli.table import COMMANDS
 
 ROOT = Path(__file__).parents[2]
-WITHOUT_JSON = {("help",), ("completion",)}
+WITHOUT_JSON = {("help",), ("completion",), ("hooks", "run")}
 # Kinds of files rather than of a command's output.
 FILES = {"artifact-schema", "policy", "evidence"}
 

@@ -20,7 +20,7 @@ from fixtures.make_ledger import (
 )
 from gitsync.services.pulling import verify_view
 from gitsync.services.sources import known_view
-from tests.bench import eips, receiving, replay, startup, stock, verify, witness
+from tests.bench import eips, hooks, receiving, replay, startup, stock, verify, witness
 from tests.bench.common import copy, median, ratio, rounds
 
 TINY = witness.Sizes(
@@ -117,6 +117,12 @@ def test_verify_figures(tmp_path: Path, name: str) -> None:
 
 def test_startup_runs_where_there_is_a_command(tmp_path: Path) -> None:
     figures = startup.measure(tmp_path, 10, 1)
+    assert all(one.value > 0 for one in figures)
+
+
+def test_hooks_run_in_whole_commits(tmp_path: Path) -> None:
+    figures = hooks.measure(tmp_path, 10, 1)
+    assert [one.wanted for one in figures if one.wanted] == ["<= 1.3", "<= 1.5"]
     assert all(one.value > 0 for one in figures)
 
 

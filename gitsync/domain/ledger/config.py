@@ -62,6 +62,17 @@ def check_settings(settings: Settings, space: str) -> None:
             )
 
 
+def check_version(before: int, after: int) -> None:
+    """The policy's version rises by one. Raises RefusedError ``policy.version``."""
+    if after != before + 1:
+        raise RefusedError(
+            "policy.version",
+            f"the policy's version must rise from {before} to {before + 1}, not to"
+            f" {after}: every change below .gitsync/ counts",
+            hint=f"set 'version: {before + 1}' in .gitsync/policy.yaml",
+        )
+
+
 def check_config_change(
     facts: Facts, state: State, candidate: Candidate, merged: Oid, backing: Backing
 ) -> tuple[str | None, list[Endorsement]]:
@@ -81,14 +92,7 @@ def check_config_change(
         raise RefusedError("policy.empty", "the proposal removes .gitsync/, and with it every rule")
     new = facts.settings(merged)
     check_settings(new, state.space)
-    old_version, version = state.settings.policy.version, new.policy.version
-    if version != old_version + 1:
-        raise RefusedError(
-            "policy.version",
-            f"the policy's version must rise from {old_version} to {old_version + 1}, not to"
-            f" {version}: every change below .gitsync/ counts",
-            hint=f"set 'version: {old_version + 1}' in .gitsync/policy.yaml",
-        )
+    check_version(state.settings.policy.version, new.policy.version)
     used, missing = counted(state.settings.policy, _ROOT, backing)
     if missing:
         return missing_words(state.settings.policy, _ROOT, backing, missing), used

@@ -68,13 +68,17 @@ def check_content(
         budget.size += len(commit.message)
         for change in commit_changes(objects, oid):
             touched[change.path] = change
-            _check_change(objects, commit.tree, change, policy, budget)
+            check_change(objects, commit.tree, change, policy, budget)
     return touched
 
 
-def _check_change(
+def check_change(
     objects: Objects, root: Oid, change: FileChange, policy: Policy, budget: Budget
 ) -> None:
+    """Hold one changed file of the tree ``root`` against the rules, and add it to ``budget``.
+
+    Raises RefusedError ``path.*``, ``limit.*`` or ``policy.denied-path``.
+    """
     path = show(change.path)
     if policy.denied(path):
         raise RefusedError(

@@ -9,15 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gitsync.domain.artifact import ArtifactChange
-from gitsync.domain.errors import (
-    EnvironmentFault,
-    FormatError,
-    GitsyncError,
-    RefusedError,
-    Where,
-)
+from gitsync.domain.errors import EnvironmentFault, GitsyncError, RefusedError
 from gitsync.domain.ledger.approvals import Backing, collect, counted, missing_words
+from gitsync.domain.ledger.changes import artifact_change, check_states, pair_moves
 from gitsync.domain.ledger.config import check_config_change
 from gitsync.domain.ledger.content import CONFIG_PREFIX, check_collisions, check_content, show
 from gitsync.domain.ledger.entrance import check_claims, check_signatures
@@ -39,11 +33,9 @@ from gitsync.domain.merge.trees import (
     diff_trees,
     entry_at,
 )
-from gitsync.domain.objects import Oid
-from gitsync.domain.schema import Violation
 
 if TYPE_CHECKING:
-    from gitsync.domain.artifact import ArtifactHead
+    from gitsync.domain.objects import Oid
     from gitsync.domain.policy import Requirement
     from gitsync.domain.ports import Facts, Positions
     from gitsync.domain.records import Endorsement
@@ -217,60 +209,15 @@ class _Judge:
         self, net: list[FileChange], touched: dict[bytes, FileChange]
     ) -> list[Requirement]:
         """What policy and schema ask of the net change, and of anything touched on the way."""
-        moved = self.pair_moves(net)
+        schema = self.state.settings.schema
+        moved = pair_moves(artifact_change(self.facts, schema, change) for change in net)
         seen = {change.path for change in net}
         passing = [touched[path] for path in sorted(touched) if path not in seen]
-        changes = [*moved, *(self.artifact_change(change) for change in passing)]
+        changes = [*moved, *(artifact_change(self.facts, schema, change) for change in passing)]
         found = list(self.policy.requirements(changes))
         for change in moved:
-            for item in self.state.settings.schema.check(change):
-                if isinstance(item, Violation):
-                    raise RefusedError(item.code, f"{change.path}: {item.message}", hint=item.hint)
-                found.append(item)
+            found += check_states(schema, change)
         return found
-
-    def artifact_change(self, change: FileChange) -> ArtifactChange:
-        schema = self.state.settings.schema
-        path = show(change.path)
-        heads: list[ArtifactHead | None] = [None, None]
-        if change.path.endswith((b".md", b".markdown")):
-            for side, entry in enumerate((change.before, change.after)):
-                if entry is None:
-                    continue
-                try:
-                    heads[side] = self.facts.head(Oid(entry[1].hex()), schema, path)
-                except FormatError:
-                    # What was broken when the ledger began may be mended or removed.
-                    if side == 1:
-                        raise
-        if change.after is not None and heads[1] is None and heads[0] is not None and heads[0].id:
-            # The file stays, the artifact would be gone: a deletion that nobody would see as one.
-            raise RefusedError(
-                "schema.front-matter-lost",
-                f"{path} would lose its front matter, and {heads[0].id} with it",
-                hint="put the front matter back, or delete the file: git rm " + path,
-                where=Where(path, 1),
-            )
-        return ArtifactChange(path, heads[0], heads[1])
-
-    def pair_moves(self, net: list[FileChange]) -> list[ArtifactChange]:
-        """Artifact changes with a delete and an add of one id joined: a rename changes no state."""
-        changes = [self.artifact_change(change) for change in net]
-        gone = {
-            change.before.id: change
-            for change in changes
-            if change.after is None and change.before is not None and change.before.id
-        }
-        paired: list[ArtifactChange] = []
-        used: set[str] = set()
-        for change in changes:
-            source = gone.get(change.after.id or "") if change.after and not change.before else None
-            if source is not None and source.before is not None:
-                used.add(source.path)
-                paired.append(ArtifactChange(change.path, source.before, change.after, source.path))
-            else:
-                paired.append(change)
-        return [change for change in paired if change.after is not None or change.path not in used]
 
     def check_lands_as_approved(
         self, requirement: Requirement, merged: Oid, backing: Backing

@@ -1,0 +1,70 @@
+"""Policy and schema as JSON, for a cache: reading YAML costs a hook more than all the rest.
+
+Nothing but a cache is read from it, and what does not fit is read anew from the ledger.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from gitsync.domain.errors import FormatError
+from gitsync.domain.policy import Limits, Policy, Role, Rule
+from gitsync.domain.schema import ArtifactType, Move, Schema
+
+if TYPE_CHECKING:
+    from gitsync.domain.objects import Oid
+
+#: Raised with every change of the classes that are kept.
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What files are held against."""
+
+    policy: Policy
+    schema: Schema
+
+
+def write_rules(key: Oid, rules: Rules) -> bytes:
+    """The rules that the folder ``key`` (the tree of ``.gitsync``) holds, as one document."""
+    fields = {"format": _FORMAT, "key": key, **asdict(rules)}
+    return json.dumps(fields, default=sorted).encode()
+
+
+def read_rules(data: bytes, key: Oid) -> Rules | None:
+    """The inverse; None for anything that is not the rules of ``key`` in this format."""
+    try:
+        raw = json.loads(data)
+        if raw["format"] != _FORMAT or raw["key"] != key:
+            return None
+        return Rules(_policy(raw["policy"]), _schema(raw["schema"]))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, FormatError):
+        return None
+
+
+def _policy(raw: dict[str, Any]) -> Policy:
+    roles = {
+        name: Role(**{**role, "people": frozenset(role["people"])})
+        for name, role in raw["roles"].items()
+    }
+    rules = tuple(Rule(**_fixed(rule)) for rule in raw["rules"])
+    given = _fixed(raw) | {"roles": roles, "rules": rules, "limits": Limits(**raw["limits"])}
+    return Policy(**given)
+
+
+def _schema(raw: dict[str, Any]) -> Schema:
+    types = {
+        name: ArtifactType(
+            **_fixed(kind) | {"transitions": tuple(Move(**one) for one in kind["transitions"])}
+        )
+        for name, kind in raw["types"].items()
+    }
+    return Schema(**_fixed(raw) | {"types": types})
+
+
+def _fixed(raw: dict[str, Any]) -> dict[str, Any]:
+    """JSON knows lists only; all sequences of the rules are tuples."""
+    return {key: tuple(one) if isinstance(one, list) else one for key, one in raw.items()}
