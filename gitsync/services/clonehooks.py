@@ -237,8 +237,8 @@ def _keep(hook: Path) -> None:
     """Give another one's hook its second name, under which ours will run it."""
     before = hook.with_name(hook.name + BEFORE)
     if _exists(before):
-        if _same(hook, before):
-            return  # a run that was cut off came this far
+        if _is_ours(hook) or _same(hook, before):
+            return  # a run that was cut off, or one beside this, came this far
         raise EnvironmentFault(
             "hooks.two-before",
             f"{hook} was replaced after gitsync had put its own there, and {before.name} still"
@@ -250,6 +250,8 @@ def _keep(hook: Path) -> None:
         return
     try:
         os.link(hook, before)
+    except FileExistsError:
+        _keep(hook)  # another run was faster
     except OSError:  # a disk without hard links
         shutil.copy2(hook, before)
 
