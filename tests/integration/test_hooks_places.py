@@ -340,7 +340,8 @@ def beside(host):
 def test_beside_code_neither_disturbs_the_other(code, log, husky):
     folder, plans = code.cwd, code.cwd / "plans it"
     if husky:
-        run_git(folder, "config", "core.hooksPath", ".husky/_")
+        # Not relative: that would name a folder of the ledger's own.
+        run_git(folder, "config", "core.hooksPath", str(folder / ".husky/_"))
         other(folder / ".husky/_/pre-commit", log)
     else:
         other(folder / ".git/hooks/pre-commit", log)
