@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from gitsync.domain.errors import EnvironmentFault
+from gitsync.domain.errors import EnvironmentFault, RefusedError
 from gitsync.storage.durable import add_name, move_file, remove_file, write_atomic
 
 BEFORE = ".before-gitsync"
@@ -27,15 +27,18 @@ def keep(hook: Path) -> None:
     """
     before = hook.with_name(hook.name + BEFORE)
     if exists(before):
-        if _same(hook, before):
-            return  # a run that was cut off came this far
+        if is_ours(hook) or _same(hook, before):
+            return  # a run that was cut off, or one beside this, came this far
         raise EnvironmentFault(
             "hooks.two-before",
             f"{hook} was replaced after gitsync had put its own there, and {before.name} still"
             " holds an older one",
             hint=f"keep one of them: rm {before}   (or: mv {before} {hook})\ngitsync hooks install",
         )
-    add_name(hook, before)
+    try:
+        add_name(hook, before)
+    except RefusedError:
+        keep(hook)  # another run was faster
 
 
 def restore(hook: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gitsync.services.messages import as_committed
 from tests.integration.hookkit import Clone
 
 ID = "1" * 40
@@ -92,3 +93,16 @@ def test_words_on_a_branch_of_code_are_words(clone):
     clone.ok("switch", "-q", "--orphan", "code")
     clone.ok("commit", "-q", "--allow-empty", "-m", "First")
     assert clone.ok(*say(clone, "After: lunch")).err == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (b"S\n\nAfter: b  \n# no\n", b"S\n\nAfter: b\n"),
+        (b"S\n\n\n\nT\n", b"S\n\nT\n"),
+        (b"S\n# ------------------------ >8 ------------------------\n\nAfter: b\n", b"S\n"),
+        (b"\n\n# only a comment\n", b"\n"),
+    ],
+)
+def test_the_message_is_read_as_git_will_store_it(text, kept):
+    assert as_committed(text) == kept

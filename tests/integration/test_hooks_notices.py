@@ -72,7 +72,8 @@ def test_our_own_pull_has_looked_already(clone, ledger):
     other.write_text(f"#!/bin/sh\necho ran >>'{mark}'\n")
     other.chmod(0o755)
     spy = clone.root.parent / "spy"
-    spy.write_text("#!/bin/sh\necho spied >&2\nexit 1\n")
+    spied = clone.root.parent / "spied"
+    spy.write_text(f"#!/bin/sh\ntouch '{spied}'\n")
     spy.chmod(0o755)
     hook = clone.hooks / "post-merge"
     import sys
@@ -80,3 +81,4 @@ def test_our_own_pull_has_looked_already(clone, ledger):
     hook.write_text(hook.read_text().replace(sys.executable, str(spy)))
     clone.land("plans/b.md", text("plan-cccccc"), "b")
     assert mark.read_text() == "ran\n"
+    assert not spied.exists()

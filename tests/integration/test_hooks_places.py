@@ -151,6 +151,16 @@ def test_a_link_and_a_file_that_is_no_program_are_put_back_as_they_were(clone, l
     assert (tmp_path / "real" / "pre-commit").exists()
 
 
+def test_several_installs_at_once_keep_the_other_hook(clone, log):
+    kept = other(clone.hooks / "pre-commit", log)
+    command = [sys.executable, "-m", "gitsync", "hooks", "install"]
+    runs = [subprocess.Popen(command, cwd=clone.root, stdout=subprocess.DEVNULL) for _ in range(6)]
+    assert [one.wait() for one in runs] == [0] * 6
+    assert (clone.hooks / "pre-commit.before-gitsync").read_bytes() == kept
+    assert status(repo(clone)).complete
+    both_run(clone, log)
+
+
 def test_a_hook_that_replaced_ours_is_not_thrown_away(clone, log):
     other(clone.hooks / "pre-commit", log)
     install(repo(clone))
@@ -329,7 +339,8 @@ def beside(host):
 def test_beside_code_neither_disturbs_the_other(code, log, husky):
     folder, plans = code.cwd, code.cwd / "plans it"
     if husky:
-        run_git(folder, "config", "core.hooksPath", ".husky/_")
+        # Not relative: that would name a folder of the ledger's own.
+        run_git(folder, "config", "core.hooksPath", str(folder / ".husky/_"))
         other(folder / ".husky/_/pre-commit", log)
     else:
         other(folder / ".git/hooks/pre-commit", log)
