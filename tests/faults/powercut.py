@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -94,6 +95,8 @@ def _resolve(repo: Path, ref: str) -> str | None:
 
 def _whole(repo: Path, oid: str) -> bool:
     """Whether an object is there with all that it needs."""
+    if not re.fullmatch("[0-9a-f]{40}", oid):
+        return False
     done = subprocess.run(
         ["git", "--git-dir", str(repo), "rev-list", "--objects", "--quiet", oid],
         capture_output=True, check=False,
