@@ -22,7 +22,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gitsync.domain.errors import RefusedError
+from gitsync.domain.errors import GitsyncError, RefusedError
 from tests.conftest import Clock, FakeRandom, Ledger
 from tests.faults import kit, recording
 from tests.faults.crash import MODELS, Disk, Recording
@@ -189,9 +189,6 @@ def _cut(found: Scene, disk: Disk, wanted: dict[str, set[str]], tally: Tally, wh
     if gone:
         tally.lost.append(f"{where}\n  " + "\n  ".join(gone[:4]))
         return
-    fresh = found.scenario.fresh
-    if fresh is not None and _resolve(root / fresh / ".git", "refs/heads/common") is None:
-        shutil.rmtree(root / fresh, ignore_errors=True)
     try:
         _again(found)
         found.scenario.check(found.ledger)
@@ -201,6 +198,7 @@ def _cut(found: Scene, disk: Disk, wanted: dict[str, set[str]], tally: Tally, wh
 
 def _again(found: Scene) -> None:
     """Run the command again, doing what it says where it asks for something."""
+    fresh = found.scenario.fresh
     try:
         found.run()
     except RefusedError as error:
@@ -209,6 +207,13 @@ def _again(found: Scene) -> None:
             raise
         for name in error.message.rpartition(": ")[2].split(", "):
             (found.ledger.folder(found.scenario.who) / name).unlink()
+        found.run()
+    except GitsyncError:
+        if fresh is None:
+            raise
+        begun = found.ledger.folder(fresh)
+        shutil.rmtree(begun, ignore_errors=True)
+        shutil.rmtree(begun.parent / ".git/worktrees" / begun.name, ignore_errors=True)
         found.run()
     for folder in (found.scenario.who, found.scenario.fresh):
         if folder is not None and found.scenario.files:
