@@ -34,6 +34,7 @@ from gitsync.services.states import load_state
 from gitsync.services.tagging import make_tag
 from gitsync.services.workspace import Workspace
 from gitsync.storage import gitcli
+from gitsync.storage.durable import sync_everything
 from gitsync.storage.positions import VerifiedPosition
 from gitsync.storage.refs import RefUpdate
 from gitsync.storage.repository import Repository
@@ -206,7 +207,9 @@ def _settle(space: Workspace, options: InitOptions, begun: _Begun) -> None:
     refs, anchor = begun.refs(options.name), begun.anchor
     remote = "origin" if options.remote is not None else None
     if remote is not None:
-        # The home comes first: if it refuses, nothing here claims to be a ledger.
+        # The home comes first: if it refuses, nothing here claims to be a ledger. What git has made
+        # here until now it has not synced, and to begin anew after a power cut would be refused.
+        sync_everything()
         home = space.repo.remote(remote)
         there = home.list(*refs)
         home.push([RefUpdate(ref, oid, there.get(ref)) for ref, oid in refs.items()])

@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gitsync.domain.errors import RefusedError
+from gitsync.domain.errors import GitsyncError, RefusedError
 from tests.conftest import Clock, FakeRandom, Ledger
 from tests.faults import kit, recording
 from tests.faults.crash import MODELS, Disk, Recording
@@ -94,6 +95,8 @@ def _resolve(repo: Path, ref: str) -> str | None:
 
 def _whole(repo: Path, oid: str) -> bool:
     """Whether an object is there with all that it needs."""
+    if not re.fullmatch("[0-9a-f]{40}", oid):
+        return False
     done = subprocess.run(
         ["git", "--git-dir", str(repo), "rev-list", "--objects", "--quiet", oid],
         capture_output=True, check=False,
@@ -186,9 +189,6 @@ def _cut(found: Scene, disk: Disk, wanted: dict[str, set[str]], tally: Tally, wh
     if gone:
         tally.lost.append(f"{where}\n  " + "\n  ".join(gone[:4]))
         return
-    fresh = found.scenario.fresh
-    if fresh is not None and _resolve(root / fresh / ".git", "refs/heads/common") is None:
-        shutil.rmtree(root / fresh, ignore_errors=True)
     try:
         _again(found)
         found.scenario.check(found.ledger)
@@ -198,6 +198,7 @@ def _cut(found: Scene, disk: Disk, wanted: dict[str, set[str]], tally: Tally, wh
 
 def _again(found: Scene) -> None:
     """Run the command again, doing what it says where it asks for something."""
+    fresh = found.scenario.fresh
     try:
         found.run()
     except RefusedError as error:
@@ -206,6 +207,13 @@ def _again(found: Scene) -> None:
             raise
         for name in error.message.rpartition(": ")[2].split(", "):
             (found.ledger.folder(found.scenario.who) / name).unlink()
+        found.run()
+    except GitsyncError:
+        if fresh is None:
+            raise
+        begun = found.ledger.folder(fresh)
+        shutil.rmtree(begun, ignore_errors=True)
+        shutil.rmtree(begun.parent / ".git/worktrees" / begun.name, ignore_errors=True)
         found.run()
     for folder in (found.scenario.who, found.scenario.fresh):
         if folder is not None and found.scenario.files:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault
-from gitsync.services import artifacts, rosters
+from gitsync.hooks import post_receive
+from gitsync.services import artifacts, clonehooks, copies, homehooks, rosters
 from gitsync.services.consenting import approve, find_proposal, withdraw
 from gitsync.services.founding import InitOptions, init
 from gitsync.services.joining import JoinOptions, join
@@ -256,6 +257,116 @@ def _admitting(ledger: Ledger) -> None:
     assert "dora" in ledger.ws("carol").settings().roster.people()
 
 
+LINES = [f"line {number}\n" for number in range(9)]
+
+
+def _in_the_way(ledger: Ledger) -> None:
+    """james has edited the end of a file whose beginning has changed in common, and one more."""
+    ledger.propose("alice", "notes/a.md", "".join(LINES), "a")
+    ledger.propose("alice", "notes/b.md", "B\n", "b")
+    ledger.witness()
+    ledger.pull("james")
+    ledger.clock.tick()
+    ledger.propose("alice", "notes/a.md", "".join(["changed\n", *LINES[1:]]), "a2")
+    ledger.witness()
+    ledger.write("james", "notes/a.md", "".join([*LINES[:8], "mine\n"]))
+    ledger.write("james", "notes/b.md", "B, mine\n")
+
+
+def _pull_over(ledger: Ledger) -> object:
+    return pull(ledger.ws("james"), autostash=True)
+
+
+def _brought_back(ledger: Ledger) -> None:
+    folder = ledger.folder("james")
+    text = "".join(["changed\n", *LINES[1:8], "mine\n"])
+    assert (folder / "notes/a.md").read_text() == text
+    assert (folder / "notes/b.md").read_text() == "B, mine\n"
+    assert git(folder, "for-each-ref", "refs/worktree") == ""
+    assert git(folder, "stash", "list") == ""
+    assert "\n" not in git(folder, "worktree", "list")
+    invariants.clone_is_sound(folder, 4)
+
+
+def _stick(ledger: Ledger) -> None:
+    git(ledger.root, "init", "--quiet", "--bare", "stick.git")
+    git(ledger.folder("james"), "remote", "add", "stick", "../stick.git")
+    _behind(ledger)
+    ledger.pull("james")
+
+
+def _carry(ledger: Ledger) -> object:
+    return copies.send(ledger.ws("james"))
+
+
+def _carried(ledger: Ledger) -> None:
+    assert invariants.all_of_them(ledger.root / "stick.git") == 2
+
+
+# -- hooks ----------------------------------------------------------------------------------
+
+
+def _a_hook_before(ledger: Ledger) -> None:
+    folder = ledger.folder("james") / ".git/hooks"
+    folder.mkdir(exist_ok=True)
+    hook = folder / "pre-commit"
+    hook.write_text("#!/bin/sh\necho before >> .git/ran\n")
+    hook.chmod(0o755)
+
+
+def _install(ledger: Ledger) -> object:
+    return clonehooks.install(ledger.ws("james").repo)
+
+
+def _hooked(ledger: Ledger) -> None:
+    folder = ledger.folder("james")
+    assert clonehooks.status(ledger.ws("james").repo).complete
+    ledger.write("james", "plain.txt", "x\n")
+    git(folder, "add", "plain.txt")
+    git(folder, "commit", "-q", "-m", "Plain")
+    assert (folder / ".git/ran").read_text().startswith("before\n")
+
+
+def _guard(ledger: Ledger) -> object:
+    return homehooks.install(ledger.host(), ledger.hub)
+
+
+def _guarded(ledger: Ledger) -> None:
+    found = homehooks.status(ledger.host(), ledger.hub)
+    assert found.complete
+    assert (found.anchor, found.number) == (ledger.anchor, 1)
+    hand = Hand(ledger, ledger.folder("carol"))
+    hand.put("refs/heads/forged", hand.change("james", {"x.md": b"x\n"}))
+    said = git(ledger.folder("carol"), "push", "origin", "forged:common", check=False)
+    assert said == ""
+    assert git(ledger.hub, "rev-parse", "common") == ledger.anchor
+
+
+def _guarded_pending(ledger: Ledger) -> None:
+    _guard(ledger)
+    _pending(ledger)
+
+
+def _unrecorded(ledger: Ledger) -> None:
+    """A home whose hook did not get to store how far it was proven."""
+    _guard(ledger)
+    (ledger.hub / "hooks/post-receive").rename(ledger.hub / "hooks/aside")
+    ledger.propose("james", "notes/a.md", "A\n", "a")
+    ledger.witness()
+    (ledger.hub / "hooks/aside").rename(ledger.hub / "hooks/post-receive")
+
+
+def _record(ledger: Ledger) -> object:
+    tip = git(ledger.hub, "rev-parse", "common")
+    line = f"{ledger.anchor} {tip} refs/heads/common\n"
+    return post_receive.run([line], ledger.hub, {}, int(ledger.clock.seconds))
+
+
+def _recorded(ledger: Ledger) -> None:
+    assert homehooks.status(ledger.host(), ledger.hub).number == 2
+    assert invariants.all_of_them(ledger.hub) == 2
+
+
 def _new(ledger: Ledger) -> object:
     return artifacts.create(ledger.ws("james"), "plan", "A plan", {})
 
@@ -375,7 +486,13 @@ SCENARIOS = (
     Scenario("snapshot", "james", _snapshot, _snapshotted, _wrote),
     Scenario("pull", "james", _pull, _followed, _behind, files=True),
     Scenario("pull, merging", "james", _pull, _merged, _diverged, files=True),
+    Scenario("pull --autostash", "james", _pull_over, _brought_back, _in_the_way, files=True),
     Scenario("push", "james", _push, _sent, _queued),
+    Scenario("push --all", "james", _carry, _carried, _stick),
+    Scenario("hooks", "james", _install, _hooked, _a_hook_before, once=True),
+    Scenario("hooks --bare", "alice", _guard, _guarded),
+    Scenario("post-receive", "alice", _record, _recorded, _unrecorded),
+    Scenario("witness, guarded", "alice", Ledger.witness, _decided, _guarded_pending),
     Scenario("pin", "james", _pin, _pinned, _two_behind, files=True),
     Scenario("init", "a", _init(None), _founded, _empty, beginning=True, files=True),
     Scenario(

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 import pytest
-from peoplekit import dies_at, git
+from peoplekit import git
 
 from gitsync.domain.errors import RefusedError
 from gitsync.services.pulling import pull
@@ -77,21 +74,6 @@ def test_what_does_not_fit_is_shown_as_a_conflict_and_kept(behind):
     assert "gitsync: autostash" in git(folder, "stash", "list")
     assert git(folder, "for-each-ref", "refs/worktree") == ""
     assert git(folder, "show", "stash@{0}:notes/a.md").startswith("mine\n")
-
-
-def test_cut_off_anywhere_and_run_again_it_completes(behind, tmp_path):
-    kept = tmp_path / "kept"
-    shutil.copytree(behind.root, kept, symlinks=True)
-    for step in range(1, 60):
-        shutil.rmtree(behind.root)
-        shutil.copytree(kept, behind.root, symlinks=True)
-        shutil.rmtree(Path(behind.host().env["XDG_STATE_HOME"]), ignore_errors=True)
-        killed = dies_at(step, lambda: pull(behind.ws("james"), autostash=True))
-        pull(behind.ws("james"), autostash=True)
-        back(behind)
-        if not killed:
-            return
-    pytest.fail("the pull has more steps than this test looks at")
 
 
 def test_what_was_edited_after_a_cut_is_not_overwritten(behind):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import signal
@@ -17,6 +16,8 @@ from ledgerkit import Hand, check, git
 
 from gitsync.domain.errors import EnvironmentFault, RefusedError
 from gitsync.services.witness import Witness
+from gitsync.storage import effects
+from tests.faults.kit import die, forked, killed_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,86 +113,30 @@ def git_has_ended(ledger) -> None:
         time.sleep(0.01)
 
 
-def child(work: Callable[[], object]) -> int:
-    """Run ``work`` in a forked process; returns how it ended: 0, or the signal that killed it."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            work()
-        except BaseException:  # noqa: BLE001 - nothing of the child may reach pytest
-            os._exit(1)
-        os._exit(0)
-    _, status = os.waitpid(pid, 0)
-    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+def dying_after(ledger, moved: int) -> Callable[[], None]:
+    """A witness run that dies while its emission is under way: ``moved`` refs have moved."""
 
+    def observe(effect, act):
+        if effect.kind != "git" or "push" not in effect.args:
+            return act()
+        specs = effect.args[effect.args.index("--end-of-options") + 2 :]
+        for spec in specs[:moved]:
+            git(ledger.folder("alice"), "push", "-q", "-f", str(ledger.hub), spec)
+        return die()
 
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def dying_at(count: int, *, after: bool) -> Callable[[], None]:
-    """Die at the ``count``-th git process, before it starts or after it has ended."""
-    from gitsync.storage import gitcli
-
-    real, calls = gitcli.run, [0]
-
-    def run(*args, **kwargs):
-        calls[0] += 1
-        if calls[0] == count and not after:
-            die()
-        result = real(*args, **kwargs)
-        if calls[0] == count:
-            die()
-        return result
-
-    gitcli.run = run
-
-
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_killed_between_any_two_of_its_steps(ledger, hand, after):
-    """Around every git process that a run starts: fetch, push, read back, tags, own refs."""
-    number, count, survived = 1, 0, False
-    while not survived:
-        count += 1
-        hand.reopen()
-        names = several(hand, 2, f"s{count}")
-
-        def work(count: int = count) -> None:
-            dying_at(count, after=after)
+    def work() -> None:
+        with effects.observed(observe):
             ledger.witness()
 
-        survived = child(work) == 0
-        ledger.witness()
-        number += len(names)
-        hand.reopen()
-        assert all(hand.rule(name) == "ledger.accepted" for name in names), count
-        assert invariants.all_of_them(ledger.hub, ledger.witness) == number, count
-        assert count < 40
-    assert count > 6
-
-
-def move_alone(ledger, updates) -> None:
-    for update in updates:
-        target = f"{update.new or ''}:{update.ref}"
-        git(ledger.folder("alice"), "push", "-q", "-f", str(ledger.hub), target)
+    return work
 
 
 @pytest.mark.parametrize("moved", range(1, 8))
 def test_killed_while_the_refs_of_one_emission_move_one_by_one(ledger, hand, moved):
     """No ref store moves several refs as one through a crash: some have moved, some have not."""
-    from gitsync.services import home as homes
-
     names = several(hand, 3)
 
-    def emit(self, updates):
-        move_alone(ledger, updates[:moved])
-        die()
-
-    def work() -> None:
-        homes.RemoteHome.emit = emit
-        ledger.witness()
-
-    assert child(work) == signal.SIGKILL
+    assert forked(dying_after(ledger, moved)) == -signal.SIGKILL
     ledger.witness()
     assert all(hand.rule(name) == "ledger.accepted" for name in names)
     assert hand.rule("carol/no") == "policy.denied-path"
@@ -205,19 +150,9 @@ def test_killed_while_the_refs_of_one_emission_move_one_by_one(ledger, hand, mov
 
 def test_a_receipt_is_mended_although_the_proposal_s_ref_is_gone(ledger, hand):
     """The branch had moved when the run died, and the proposer tidied up before the next one."""
-    from gitsync.services import home as homes
-
     names = several(hand, 3)
 
-    def emit(self, updates):
-        move_alone(ledger, updates[:1])
-        die()
-
-    def work() -> None:
-        homes.RemoteHome.emit = emit
-        ledger.witness()
-
-    assert child(work) == signal.SIGKILL
+    assert forked(dying_after(ledger, 1)) == -signal.SIGKILL
     for name in names:
         hand.put(f"refs/heads/proposals/{name}", None)
     assert ledger.witness().healed_receipts == 3
@@ -227,27 +162,11 @@ def test_a_receipt_is_mended_although_the_proposal_s_ref_is_gone(ledger, hand):
 
 def test_recovery_killed_as_well_comes_to_the_same(ledger, hand):
     names = several(hand, 3)
-    from gitsync.services import home as homes
-
-    def emit(self, updates):
-        move_alone(ledger, updates[:1])
-        die()
-
-    def first() -> None:
-        homes.RemoteHome.emit = emit
-        ledger.witness()
-
-    assert child(first) == signal.SIGKILL
-    count = 0
-    while count < 40:
+    assert forked(dying_after(ledger, 1)) == -signal.SIGKILL
+    count = 1
+    while killed_at(ledger.witness, count, after=True):
         count += 1
-
-        def again(count: int = count) -> None:
-            dying_at(count, after=True)
-            ledger.witness()
-
-        if child(again) == 0:
-            break
+    assert count > 6
     assert all(hand.rule(name) == "ledger.accepted" for name in names)
     assert invariants.all_of_them(ledger.hub, ledger.witness) == 4
 
