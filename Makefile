@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 JOBS ?= auto
+SECONDS ?= 600
 
-.PHONY: demo test check bench lint types layers unit format clean
+.PHONY: demo test check bench fuzz lint types layers unit format clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -34,6 +35,10 @@ unit: $(VENV)/.ready
 
 bench: $(VENV)/.ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.bench
+
+# Damaged files for every reader of foreign bytes; a line a reader.
+fuzz: $(VENV)/.ready
+	$(BIN)/python -m tests.fuzz $(SECONDS)
 
 format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .
