@@ -88,17 +88,17 @@ def forge(hand: Hand, alter: Callable[[Commit], Commit], who: str = "alice",
     oid = hand.write(who, alter(replace(real, signature=None)))
     hand.put("refs/heads/common", oid)
     hand.put(f"refs/tags/common@{number}", hand.tag(who, f"common@{number}", oid))
-    for path in ("position-common.json",):
-        (hand.ledger.folder("alice") / ".git" / "gitsync" / path).unlink(missing_ok=True)
-    for file in hand.ledger.ws("carol").positions()._user_dir.rglob("*.json"):
-        data = json.loads(file.read_bytes())
-        # This user has no other clone: the witness is somebody else's.
-        kept = json.loads(
-            (hand.ledger.folder("carol") / ".git/gitsync/position-common.json").read_bytes()
-        )
-        if data["number"] > kept["number"]:
-            file.write_text(json.dumps(kept))
+    unsee(hand.ledger)
     return oid
+
+
+def unsee(ledger) -> None:
+    """This user has no other clone than carol's: the witness is somebody else's."""
+    (ledger.folder("alice") / ".git/gitsync/position-common.json").unlink(missing_ok=True)
+    kept = json.loads((ledger.folder("carol") / ".git/gitsync/position-common.json").read_bytes())
+    for file in ledger.ws("carol").positions()._user_dir.rglob("*.json"):
+        if json.loads(file.read_bytes())["number"] > kept["number"]:
+            file.write_text(json.dumps(kept))
 
 
 def forget(ledger, who: str, number: int) -> None:

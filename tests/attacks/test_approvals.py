@@ -12,7 +12,7 @@ from tests.attacks.kit import (
     strict,
 )
 from tests.integration import invariants
-from tests.integration.ledgerkit import check, git
+from tests.integration.ledgerkit import check, git, policy_edit
 
 
 def test_without_approval_it_waits_and_says_who_could(ledger, hand):
@@ -59,16 +59,38 @@ def test_an_agent_s_approval_does_not_count(ledger, hand):
     assert outcome(ledger, hand) == "approval.missing"
 
 
-def test_one_person_with_two_keys_counts_once(ledger, hand):
+def test_one_person_two_keys_one_key_two_names_duplicate_signature(ledger, hand, stock):
+    """A threshold counts people: not keys, not names, not signatures."""
     strict(ledger, hand, 2, key_line(hand, "carol", "carol-two"))
     proposal = hand.propose("james/x", note(hand))
-    hand.approve("carol", proposal)
-    hand.approve("carol", proposal, key="carol-two")
-    hand.approve("carol", proposal, ref="refs/heads/approvals/alice/again")
+    carol = stock("carol")
+    for number, key in enumerate(("carol", "carol-two", "carol"), start=1):
+        carol.git("config", "user.signingkey", str(ledger.key(key)))
+        carol.start(proposal)
+        carol.commit({}, f"Yes, {number}\n\nApproves: {proposal}")
+        carol.push("HEAD", f"refs/heads/approvals/carol/n{number}")
+        carol.push("HEAD", f"refs/heads/approvals/alice/n{number}")
     assert outcome(ledger, hand) == "approval.missing"
-    hand.approve("alice", proposal)
+    alice = stock("alice")
+    alice.start(proposal)
+    alice.commit({}, f"Yes\n\nApproves: {proposal}")
+    alice.push("HEAD", "refs/heads/approvals/alice/x")
     assert outcome(ledger, hand) == "accepted"
     check(ledger)
+
+    hand.reopen()
+    roster = hand.read(".gitsync/allowed_signers") + "\n"
+    carols = next(line for line in roster.splitlines() if line.startswith("carol "))
+    for name, line in (("two-names", carols.replace("carol ", "carol,peter ", 1)),
+                       ("two-people", carols.replace("carol ", "peter ", 1))):  # fmt: skip
+        kept = roster.replace(carols + "\n", "") if name == "two-names" else roster
+        files = {
+            ".gitsync/policy.yaml": policy_edit(hand),
+            ".gitsync/allowed_signers": f"{kept}{line}\n".encode(),
+        }
+        alice.change(files)
+        alice.propose(f"alice/{name}")
+        assert outcome(ledger, hand, f"alice/{name}") == "roster.key-of-two-people"
 
 
 def test_approvals_of_an_older_state_do_not_count(ledger, hand):
@@ -88,12 +110,28 @@ def test_an_approval_with_other_files_is_none(ledger, hand):
     assert outcome(ledger, hand) == "approval.missing"
 
 
-def test_a_commit_of_theirs_moved_to_an_approval_ref_is_none(ledger, hand):
+def test_forged_approval(ledger, hand, stock):
+    """Only the same files on top of the proposal, with ``Approves:``, by the approver, count.
+
+    Carol's ordinary work on top of james's proposal, moved to an approval ref, is no consent.
+    """
     strict(ledger, hand)
     proposal = hand.propose("james/x", note(hand))
-    ordinary = hand.commit("carol", hand.facts.commit(proposal).tree, proposal, message="work")
-    hand.put("refs/heads/approvals/carol/a", ordinary)
+    other = hand.propose("james/y", hand.change("james", {"notes/b.md": b"b\n"}))
+    carol, james = stock("carol"), stock("james")
+    work = carol.change({}, "thoughts", at=proposal)
+    edited = carol.change({"notes/a.md": b"better\n"}, f"Yes\n\nApproves: {proposal}", at=proposal)
+    elsewhere = carol.change({"notes/a.md": b"note\n"}, f"Yes\n\nApproves: {proposal}")
+    wrong = carol.change({}, f"Yes\n\nApproves: {proposal}", at=other)
+    for name, oid in (("work", work), ("edited", edited), ("base", elsewhere), ("wrong", wrong)):
+        james.git("fetch", "-q", str(carol.folder), oid)
+        james.push(oid, f"refs/heads/approvals/carol/{name}")
+    james.change({}, f"Yes\n\nApproves: {proposal}", at=proposal)
+    james.push("HEAD", "refs/heads/approvals/carol/mine")
     assert outcome(ledger, hand) == "approval.missing"
+    assert hand.number() == 2
+    hand.approve("carol", proposal)
+    assert outcome(ledger, hand) == "accepted"
 
 
 def test_an_approval_for_another_ledger_is_none(ledger, hand):
@@ -124,7 +162,8 @@ def test_a_withdrawn_approval_moved_to_another_ref_does_not_count(ledger, hand):
         assert outcome(ledger, hand) == "approval.missing", ref
 
 
-def test_what_was_approved_is_what_lands(ledger, hand):
+def test_approved_parts_merge_into_a_whole_that_nobody_approved(ledger, hand):
+    """What approval was demanded for lands as it was approved, or is stale."""
     strict(ledger, hand)
     hand.propose("james/base", hand.change("james", {"notes/a.md": b"1\n2\n3\n4\n5\n6\n"}))
     hand.approve("carol", hand.repo.refs.get("refs/heads/proposals/james/base"))

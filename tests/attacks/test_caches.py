@@ -31,8 +31,11 @@ def _index(ledger, who: str = "carol"):
     return ledger.folder(who) / ".git" / "gitsync" / "index.db"
 
 
-def test_a_poisoned_index_neither_fools_nor_frames(ledger, hand):
-    """It says that a commit came in earlier than it did, so an honest snapshot looks false."""
+def test_poisoned_cache_or_index(ledger, hand):
+    """A wrong cache is made anew, and neither fools nor frames; ``--no-cache`` does without.
+
+    It says that a commit came in earlier than it did, so an honest snapshot looks false.
+    """
     step(ledger, "carol")
     proposal = hand.change("james", {"c.md": b"c\n"})
     hand.propose("james/c", proposal)

@@ -10,7 +10,7 @@ from gitsync.domain.objects import Signature
 from tests.attacks.kit import (
     refused,
 )
-from tests.integration.ledgerkit import check, plan
+from tests.integration.ledgerkit import check, plan, policy_edit
 
 
 def test_a_file_above_the_limit_is_refused_also_when_it_was_removed_again(ledger, hand):
@@ -142,3 +142,41 @@ def test_the_title_does_not_depend_on_the_age_of_python(ledger, hand):
     hand.reopen()
     title = hand.facts.commit(hand.common).message.decode().splitlines()[0]
     assert title == f"common@2: {subject}"
+
+
+# -- by stock git -----------------------------------------------------------------------------
+
+
+def test_deep_or_aliased_yaml_endless_policy_a_file_of_100_mb(ledger, hand, stock):
+    """Each has a bound with a name, and stops nobody else."""
+    james, alice = stock("james"), stock("alice")
+    (james.folder / "zeros.md").write_bytes(b"")
+    with (james.folder / "zeros.md").open("wb") as file:
+        file.truncate(100 << 20)
+    james.change({})
+    cases = {"james/zeros": james.propose("james/zeros")}
+    bomb = b"a: &a [x, x]\n" + b"".join(
+        b"%c: &%c [*%c, *%c]\n" % (n + 1, n + 1, n, n) for n in range(ord("a"), ord("z"))
+    )
+    deep = b"x: " + b"[" * 5000 + b"]" * 5000 + b"\n"
+    flow = b"x:\n" + b"".join(b" " * n + b"- \n" for n in range(1, 40))
+    head = plan().partition(b"\n---\n")[0]
+    for name, more in (("bomb", bomb), ("deep", deep), ("flow", flow)):
+        james.change({f"plans/{name}.md": head + b"\n" + more + b"---\nbody\n"})
+        cases[f"james/{name}"] = james.propose(f"james/{name}")
+    endless = policy_edit(hand) + b"# more\n" * 200_000
+    alice.change({".gitsync/policy.yaml": endless})
+    cases["alice/endless"] = alice.propose("alice/endless")
+    wide = policy_edit(hand) + b"# more\n" * 20_000
+    alice.change({".gitsync/policy.yaml": wide})
+    cases["alice/wide"] = alice.propose("alice/wide")
+    hand.propose("carol/fine", hand.change("carol", {"fine.md": b"fine\n"}))
+    ledger.witness()
+    found = {name: hand.rule(name) for name in cases}
+    assert found == {
+        "james/zeros": "limit.file-bytes", "alice/endless": "limit.file-bytes",
+        "alice/wide": "policy.too-large", "james/bomb": "yaml.alias",
+        "james/deep": "yaml.too-deep", "james/flow": "yaml.too-deep",
+    }  # fmt: skip
+    assert hand.rule("carol/fine") == "ledger.accepted"
+    assert hand.number() == 2

@@ -100,3 +100,71 @@ def test_a_bad_path_that_a_later_commit_removes_is_refused_all_the_same(ledger, 
     assert refused(ledger, hand, hand.change("james", {".github/workflows/x.yml": None}, bad)) == (
         "policy.denied-path"
     )
+
+
+# -- by stock git -----------------------------------------------------------------------------
+
+NAMES = {
+    "dots": b"..", "dot": b".", "git": b".git", "case": b".GiT", "short": b"GIT~1",
+    "absolute": b"/etc", "back": b"a\\b", "stream": b"a:b", "hidden": b".g\xe2\x80\x8cit",
+}  # fmt: skip
+
+
+def test_paths_that_escape_hide_or_collide(ledger, hand, stock):
+    """``..``, absolute, ``.git`` however spelt, twins by case or normal form, links, submodules and
+    the exec bit are refused, although stock git stores and transfers them."""
+    james = stock("james")
+    james.start()
+    blob = james.git("hash-object", "-w", "--stdin", stdin=b"x\n")
+    root = james.git("ls-tree", "HEAD", "-z").encode()
+    listing = [line for line in root.split(b"\0") if line]
+
+    def offered(name: str, *entries: bytes) -> None:
+        raw = b""
+        for entry in sorted((*listing, *entries), key=lambda one: one.partition(b"\t")[2]):
+            mode, _, oid = entry.partition(b"\t")[0].split()
+            raw += mode.lstrip(b"0") + b" " + entry.partition(b"\t")[2] + b"\0" + bytes.fromhex(
+                oid.decode()
+            )  # fmt: skip
+        commit = james.git("commit-tree", "-S", "-p", "HEAD", "-m", "x", james.raw("tree", raw))
+        james.propose(f"james/{name}", commit)
+
+    def file(path: bytes, mode: bytes = b"100644", oid: str = blob) -> bytes:
+        return mode + b" x " + oid.encode() + b"\t" + path
+
+    for name, path in NAMES.items():
+        offered(name, file(path))
+    offered("link", file(b"link.md", b"120000"))
+    offered("sub", file(b"sub", b"160000", "12" * 20))
+    offered("exec", file(b"run.md", b"100755"))
+    offered("twins", file(b"A.md"), file(b"a.md"))
+    offered("forms", file("\u00e9.md".encode()), file("e\u0301.md".encode()))
+    james.change({"Docs/one.md": b"1\n"})
+    james.propose("james/folder")
+    hand.propose("carol/docs", hand.change("carol", {"docs/two.md": b"2\n"}, seconds=hand.now - 9))
+    ledger.witness()
+    found = {name: hand.rule(f"james/{name}") for name in NAMES if name != "absolute"}
+    assert found == dict.fromkeys(found, "path.name")
+    assert hand.rule("james/absolute") == "tree.malformed"
+    modes = {hand.rule(f"james/{name}") for name in ("link", "sub", "exec")}
+    assert modes == {"path.mode"}
+    twins = {hand.rule(f"james/{name}") for name in ("twins", "forms", "folder")}
+    assert twins == {"path.collision"}
+    assert hand.number() == 2, "what is fine has landed, and nothing else"
+
+
+def test_a_proposal_edits_a_workflow_or_names_a_ci_path(ledger, hand, stock):
+    """What a forge would run is changed by no proposal, whoever approves it."""
+    alice = stock("alice")
+    paths = (".github/workflows/x.yml", ".GitHub/Workflows/x.yml", ".gitlab-ci.yml",
+             ".forgejo/workflows/x.yml", "Jenkinsfile", ".pre-commit-config.yaml",
+             ".husky/pre-push", "docs/.gitattributes", ".gitmodules")  # fmt: skip
+    for number, path in enumerate(paths):
+        alice.change({path: b"on: push\n"})
+        proposal = alice.propose(f"alice/ci{number}")
+        hand.approve("james", proposal)
+        hand.approve("carol", proposal)
+    ledger.witness()
+    found = {path: hand.rule(f"alice/ci{number}") for number, path in enumerate(paths)}
+    assert found == dict.fromkeys(paths, "policy.denied-path")
+    assert hand.number() == 1

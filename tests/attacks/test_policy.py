@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gitsync.domain.errors import (
-    FormatError,
-)
+from gitsync.domain.errors import FormatError, GitsyncError
+from gitsync.services.joining import JoinOptions, join
 from tests.attacks.kit import (
     ROOT,
     WITNESS,
@@ -29,14 +28,6 @@ def test_a_version_that_does_not_rise_by_one_is_refused(ledger, hand, version):
     text = hand.read(".gitsync/policy.yaml").replace("version: 1", f"version: {version}", 1)
     text = text.replace("file-bytes: 1 MiB", "file-bytes: 2 MiB") + "\n"
     hand.propose("alice/x", hand.change("alice", {".gitsync/policy.yaml": text.encode()}))
-    assert outcome(ledger, hand, "alice/x") == "policy.version"
-
-
-def test_an_old_policy_signed_validly_does_not_come_back(ledger, hand):
-    old = hand.read(".gitsync/policy.yaml").encode() + b"\n"
-    rules(ledger, hand, file=("file-bytes: 1 MiB", "file-bytes: 2 MiB"))
-    hand.reopen()
-    hand.propose("alice/x", hand.change("alice", {".gitsync/policy.yaml": old}))
     assert outcome(ledger, hand, "alice/x") == "policy.version"
 
 
@@ -65,12 +56,6 @@ def test_a_file_in_place_of_the_rules_folder_is_refused(ledger, hand):
     tree = hand.with_entry(b"100644", b".gitsync", hand.blob(b"x\n"))
     hand.propose("alice/x", hand.commit("alice", tree))
     assert outcome(ledger, hand, "alice/x") == "policy.empty"
-
-
-def test_a_change_that_authorises_itself_waits_for_the_old_root(ledger, hand):
-    text = policy_edit(hand, root=(ROOT, "root:\n    people: [james]"))
-    hand.propose("james/x", hand.change("james", {".gitsync/policy.yaml": text}))
-    assert outcome(ledger, hand) == "approval.missing"
 
 
 def test_a_stranger_who_adds_their_own_key_is_refused(ledger, hand):
@@ -253,3 +238,74 @@ def test_a_broken_file_from_before_the_ledger_can_be_mended(ledger, hand):
         ledger.witness()
     assert hand.rule("james/b") == "ledger.accepted"
     assert hand.rule("james/c") == "frontmatter.malformed"
+
+
+# -- by stock git -----------------------------------------------------------------------------
+
+
+def test_policy_rollback(ledger, hand, stock):
+    """An old policy, validly signed once, does not come back: the version rises by exactly one."""
+    rules(ledger, hand, file=("file-bytes: 1 MiB", "file-bytes: 2 MiB"))
+    alice = stock("alice")
+    alice.start()
+    alice.git("checkout", "common@1", "--", ".gitsync")
+    alice.commit({}, "As it was")
+    alice.propose("alice/x")
+    assert outcome(ledger, hand, "alice/x") == "policy.version"
+    assert (hand.number(), "2 MiB" in hand.read(".gitsync/policy.yaml")) == (2, True)
+    check(ledger)
+
+
+def test_threshold_of_zero_or_below(ledger, hand, stock, tmp_path):
+    """No role may do without people: refused where it is written, decided and read."""
+    alice = stock("alice")
+    text = policy_edit(hand).decode()
+    root = text[text.index("  root:") : text.index("  witness:")]
+    for number, threshold in enumerate(("0", "-1", "2")):
+        bad = text.replace(root, root.replace("threshold: 1", f"threshold: {threshold}"))
+        alice.change({".gitsync/policy.yaml": bad.encode()})
+        alice.propose(f"alice/t{number}")
+        assert outcome(ledger, hand, f"alice/t{number}") == "policy.threshold"
+    ledger.write("alice", ".gitsync/policy.yaml", bad)
+    written = ledger.cli("alice", "propose", "-m", "Nobody has to agree", "--json")
+    assert (written.code, "policy.threshold" in written.err) == (1, True)
+    # A ledger that somebody founded with such a policy is none.
+    alice.git("switch", "-q", "--orphan", "founding")
+    alice.git("checkout", "common@1", "--", ".")
+    founded = bad.replace("version: 2", "version: 1", 1).encode()
+    alice.commit({".gitsync/policy.yaml": founded}, hand.facts.commit(hand.common).message.decode())
+    alice.push("HEAD", "refs/heads/common")
+    alice.git("tag", "-f", "-s", "-m", "common@1", "common@1", "HEAD")
+    alice.push("refs/tags/common@1", "refs/tags/common@1")
+    with pytest.raises(GitsyncError) as error:
+        join(ledger.host("alice"), JoinOptions(str(ledger.hub), "dora", str(tmp_path / "new")))
+    assert error.value.code == "policy.threshold"
+
+
+def test_policy_file_deleted(ledger, hand, stock):
+    """No policy never means that anything goes."""
+    alice = stock("alice")
+    alice.change({".gitsync/policy.yaml": None})
+    alice.propose("alice/file")
+    alice.start()
+    alice.git("rm", "-q", "-r", ".gitsync")
+    alice.commit({}, "No rules")
+    alice.propose("alice/folder")
+    alice.change({".gitsync/policy.yaml": b""})
+    alice.propose("alice/empty")
+    ledger.witness()
+    found = {hand.rule(f"alice/{one}") for one in ("file", "folder", "empty")}
+    assert found == {"policy.empty"}
+    assert hand.number() == 1
+
+
+def test_self_authorising_change(ledger, hand, stock):
+    """The rules before a change decide on it, never those that it brings."""
+    james = stock("james")
+    james.change(
+        {".gitsync/policy.yaml": policy_edit(hand, root=(ROOT, "root:\n    people: [james]"))}
+    )
+    james.propose("james/x")
+    assert outcome(ledger, hand) == "approval.missing"
+    assert "alice could approve" in hand.receipt("james/x").why
+    assert hand.number() == 1

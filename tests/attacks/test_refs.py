@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
 
 from gitsync.codec.records import read_snapshot, snapshot_message
-from gitsync.domain.errors import (
-    FormatError,
-    VerificationError,
-)
+from gitsync.domain.errors import FormatError, GitsyncError, VerificationError
 from gitsync.domain.objects import Commit, Oid
 from gitsync.services import evidence
+from gitsync.services import home as homes
 from gitsync.services.inspecting import confirm
 from gitsync.services.sources import fresh_view
+from gitsync.services.witnessing import WitnessOptions, run_once
 from tests.attacks.kit import (
     LOCKS,
     RECEIPTS,
@@ -24,6 +24,8 @@ from tests.attacks.kit import (
     code,
     unchanged,
 )
+from tests.conftest import Ran, new_host, run_cli
+from tests.integration import invariants
 from tests.integration.ledgerkit import Hand, check, git, step
 
 
@@ -230,3 +232,221 @@ def test_snapshots_without_tags_yet_are_no_rollback_later(ledger, hand):
     assert (found.number, found.pending) == (3, (4,))
     hand.put("refs/tags/common@4", tag)
     assert step(ledger, "carol").number == 4
+
+
+# -- by stock git -----------------------------------------------------------------------------
+
+
+def said(ran: Ran) -> str:
+    """The code of the error that a command with ``--json`` ended with."""
+    assert ran.code == 1, ran
+    return json.loads(ran.err)["code"]
+
+
+def test_rollback_of_common(ledger, hand, stock):
+    """A clone never goes back behind what it has verified, nor does another one of its user."""
+    step(ledger, "carol")
+    relay = stock("mallory")
+    relay.push("common@2^{commit}", "refs/heads/common")
+    relay.push("", "refs/tags/common@3")
+    before = unchanged(ledger)
+    assert said(ledger.cli("carol", "pull", "--json")) == "position.rollback"
+    (ledger.folder("carol") / ".git/gitsync/position-common.json").unlink()
+    assert said(ledger.cli("carol", "verify", "--fetch", "--json")) == "position.rollback"
+    assert unchanged(ledger) == before
+    for spec in ("common@3^{commit}:refs/heads/common", "refs/tags/common@3"):
+        git(ledger.folder("carol"), "push", "-q", "origin", spec)
+    assert step(ledger, "carol").number == 3, "restored from a clone"
+
+
+def test_freeze(ledger, hand):
+    """A remote that stands still is told from one where nothing happens, if one asks for it."""
+    ledger.clock.tick(30 * 86_400)
+    assert ledger.cli("carol", "verify", "--fetch").code == 0
+    ran = ledger.cli("carol", "verify", "--fetch", "--max-age", "7d")
+    assert ran.code == 1
+    assert "stale since 2026-01-01" in ran.err
+
+
+def test_gap_and_the_same_number_with_other_content(ledger, hand, stock):
+    """A stolen witness key can sign; it can neither skip a number nor give one twice unseen."""
+    step(ledger, "carol")
+    thief = stock("mallory", "alice")
+    message = thief.git("log", "-1", "--format=%B", "common@3^{commit}")
+    tree, proposal = thief.id("common@3^{tree}"), thief.id("common@3^{commit}^2")
+    gap = thief.git("commit-tree", "-S", tree, "-p", "common@3^{commit}", "-p", proposal, "-m",
+                    message.replace("Gitsync-Number: 3", "Gitsync-Number: 5"))  # fmt: skip
+    thief.push(gap, "refs/heads/common")
+    both_ways(ledger, "number.gap")
+
+    thief.start("common@2^{commit}")
+    thief.commit({"b.md": b"b\nand more\n"})
+    other = thief.git("commit-tree", "-S", "HEAD^{tree}", "-p", "common@2^{commit}", "-p",
+                      proposal, "-m", message)  # fmt: skip
+    text = f"common@3\n\nGitsync-Ledger: {ledger.anchor}"
+    thief.git("tag", "-f", "-s", "-m", text, "common@3", other)
+    thief.push(other, "refs/heads/common")
+    thief.push("refs/tags/common@3", "refs/tags/common@3")
+    before = unchanged(ledger)
+    assert said(ledger.cli("carol", "pull", "--json")) == "common.equivocation"
+    assert unchanged(ledger) == before
+    (proof,) = (ledger.folder("carol") / ".git/gitsync/evidence").glob("fork-common@3-*.json")
+    assert ledger.cli("james", "verify", "--evidence", str(proof)).code == 0
+
+
+def test_equivocation_two_snapshots_of_one_number(ledger, hand, monkeypatch, tmp_path):
+    """One witness, two histories, each of them sound: whoever knows one refuses the other, and
+    the two tags convict the key for everybody, offline."""
+    shutil.copytree(ledger.root, tmp_path / "world" / "ledger")
+    other = replace(ledger, root=tmp_path / "world" / "ledger")
+    for config in other.root.glob("*/.git/config"):
+        config.write_text(config.read_text().replace(str(ledger.root), str(other.root)))
+    hand.propose("james/here", hand.change("james", {"c.md": b"here\n"}))
+    ledger.witness()
+    step(ledger, "carol")
+    # Another machine: what this one has verified is not known there.
+    monkeypatch.setenv("XDG_STATE_HOME", str(other.root / "state"))
+    there = Hand(other)
+    there.propose("james/there", there.change("james", {"c.md": b"there\n"}))
+    other.witness()
+    step(other, "carol")
+    assert git(ledger.hub, "rev-parse", "common") != git(other.hub, "rev-parse", "common")
+    found = []
+    for one, served in ((other, ledger.hub), (ledger, other.hub)):
+        monkeypatch.setenv("XDG_STATE_HOME", str(one.root / "state"))
+        git(one.folder("carol"), "remote", "set-url", "origin", str(served))
+        before = unchanged(one)
+        assert said(one.cli("carol", "pull", "--json")) == "common.equivocation"
+        assert unchanged(one) == before
+        found += (one.folder("carol") / ".git/gitsync/evidence").glob("fork-common@4-*.json")
+    assert len(found) == 2
+    assert found[0].read_bytes() == found[1].read_bytes(), "the same proof from either side"
+    (tmp_path / "nowhere").mkdir()
+    ran = run_cli(
+        new_host(tmp_path / "nowhere", ledger.clock), "verify", "--evidence", str(found[0])
+    )
+    assert ran.code == 0, ran
+    assert "common@4" in ran.out
+    tags = json.loads(found[0].read_bytes())
+    found[0].write_text(json.dumps(tags | {"tags": tags["tags"][:1] * 2}))
+    assert said(ledger.cli("carol", "verify", "--evidence", str(found[0]), "--json")) == (
+        "evidence.unproven"
+    )
+
+
+def test_mix_and_match_of_refs(ledger, hand, stock):
+    """Branch, tags, receipts and locks that never stood together are no view of the ledger."""
+    relay = stock("mallory")
+    relay.git("fetch", "-q", "origin", "+refs/heads/*:refs/remotes/origin/*")
+    recorded = read_snapshot(hand.facts.commit(hand.common).message)
+    for what, ref, oid in (
+        ("receipts", RECEIPTS, recorded.receipts),
+        ("locks", LOCKS, recorded.locks),
+    ):
+        now = relay.id("origin/" + ref.removeprefix("refs/heads/"))
+        older = git(relay.folder, "rev-parse", f"{oid}~1", check=False)
+        relay.push(older if len(older) == 40 else hand.snapshot(1), ref)
+        with pytest.raises(VerificationError) as error:
+            check(ledger, "james")
+        assert code(error) in (f"{what}.rolled-back", f"{what}.unknown-key")
+        relay.push(now, ref)
+    relay.push("common@2^{commit}", "refs/heads/common")
+    for file in ledger.ws("james").positions()._user_dir.rglob("*.json"):
+        file.unlink()  # nobody on this machine has seen more
+    with pytest.raises(VerificationError) as error:
+        check(ledger, "james")
+    assert code(error) == "common.behind-tags"
+
+
+def test_deleted_or_rolled_back_locks_or_receipts_ref(ledger, hand, stock):
+    """Every snapshot records the tips that it saw: what lacks them is stopped at, and restored."""
+    step(ledger, "carol")
+    relay = stock("mallory")
+    relay.git("fetch", "-q", "origin", "+refs/heads/*:refs/remotes/origin/*")
+    for what, ref in (("receipts", RECEIPTS), ("locks", LOCKS)):
+        now = relay.id("origin/" + ref.removeprefix("refs/heads/"))
+        for value in (f"{now}~1", ""):
+            relay.push(value, ref)
+            for command in (("carol", "pull"), ("alice", "witness", "run")):
+                ran = ledger.cli(*command, "--json")
+                assert said(ran) == f"{what}.rolled-back"
+        mend = json.loads(ran.err)["hint"].split("git ")[-1].split()
+        git(ledger.folder("carol"), *mend)
+        assert git(ledger.hub, "rev-parse", ref) == now, "the hint restores it"
+        assert step(ledger, "carol").number == 3
+
+
+def test_framing(ledger, hand, stock):
+    """A snapshot that its home had refused proves nothing: a number is signed by its tag alone."""
+    step(ledger, "carol")
+    hook = ledger.hub / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    kept = ledger.root / "kept"
+    kept.mkdir()
+    # The remote keeps every pushed object and its ref, and refuses.
+    hook.write_text(
+        f"#!/bin/sh\ncat >> {kept}/refs\ncp -r $GIT_QUARANTINE_PATH/. {kept}/objects\nexit 1\n"
+    )
+    hook.chmod(0o755)
+    hand.propose("james/c", hand.change("james", {"c.md": b"c\n"}))
+    with pytest.raises(GitsyncError):
+        ledger.witness()
+    lines = [line.split() for line in (kept / "refs").read_text().splitlines()]
+    assert "refs/heads/common" in [ref for _, _, ref in lines]
+    assert not [ref for _, _, ref in lines if ref.startswith("refs/tags/")], "nothing is numbered"
+    refused = next(new for _, new, ref in lines if ref == "refs/heads/common")
+    hook.unlink()
+    ledger.clock.tick()
+    hand.propose("carol/d", hand.change("carol", {"d.md": b"d\n"}, seconds=hand.now - 600))
+    ledger.witness()
+    step(ledger, "carol")
+    assert git(ledger.hub, "rev-parse", "common@4^{commit}") != refused
+    shutil.copytree(kept / "objects", ledger.hub / "objects", dirs_exist_ok=True)
+    git(ledger.hub, "update-ref", "refs/heads/common", refused)
+    assert said(ledger.cli("carol", "pull", "--json")) in ("common.fork", "position.rollback")
+    assert not list((ledger.folder("carol") / ".git/gitsync").rglob("fork-*"))
+
+
+def test_two_witness_instances_race(ledger, hand):
+    """One wins by compare-and-swap; the other looks again: a number is never given twice."""
+    shutil.copytree(ledger.folder("alice"), ledger.folder("desk"))
+    hand.propose("james/one", hand.change("james", {"one.md": b"1\n"}))
+    real, late = homes.RemoteHome.emit, []
+
+    def emit(self, updates):
+        if not late:
+            late.append(True)
+            # While this one is about to push, the other has already landed more than it.
+            hand.propose(
+                "carol/two", hand.change("carol", {"two.md": b"2\n"}, seconds=hand.now - 60)
+            )
+            run_once(ledger.ws("desk"), WitnessOptions())
+            late.append(git(ledger.hub, "rev-parse", "common"))
+        real(self, updates)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(homes.RemoteHome, "emit", emit)
+        ledger.witness()
+    assert late[1:] == [git(ledger.hub, "rev-parse", "common")], "what had landed was replaced"
+    assert hand.rule("james/one") == hand.rule("carol/two") == "ledger.accepted"
+    assert invariants.all_of_them(ledger.hub, ledger.witness) == 5
+
+
+def test_censorship(ledger, hand, stock):
+    """A proposal that the witness said to have received, and then never answers, stays visible."""
+    for slug in ("p0", "p1"):
+        ledger.clock.tick()
+        ledger.propose("james", f"notes/{slug}.md", "x\n", slug)
+    run_once(ledger.ws("alice"), WitnessOptions(limit=1))
+    answers = {name: hand.receipt(name) for name in ("james/p0", "james/p1")}
+    names = [name for name, one in answers.items() if one and one.outcome == "received"]
+    assert len(names) == 1
+    stock("mallory").push("", f"refs/heads/proposals/{names[0]}")
+    ledger.clock.tick(86_400)
+    ledger.witness()
+    assert ledger.cli("james", "pull").code == 0
+    shown = ledger.cli("james", "proposals")
+    assert any(names[0] in line and "received" in line for line in shown.out.splitlines()), shown
+    for who in ("james", "carol"):
+        receipt = ledger.cli(who, "receipt", names[0], "--json")
+        assert json.loads(receipt.out)["outcome"] == "received"

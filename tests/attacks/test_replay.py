@@ -8,7 +8,7 @@ from gitsync.domain.objects import Commit
 from tests.attacks.kit import (
     refused,
 )
-from tests.integration.ledgerkit import check
+from tests.integration.ledgerkit import Hand, check
 
 
 def test_an_unrelated_history_is_refused(ledger, hand):
@@ -92,3 +92,68 @@ def test_an_old_date_is_not_a_proposal_that_waited_too_long(ledger, hand):
     ledger.clock.tick(91 * 86_400)
     ledger.witness()
     assert hand.rule("james/x") == "proposal.expired"
+
+
+# -- by stock git -----------------------------------------------------------------------------
+
+
+def test_replay_of_a_proposal_across_refs_or_ledgers(ledger, hand, stock):
+    """A proposal counts on its own ref, by its own proposer, in the ledger it was made for."""
+    made = ledger.propose("james", "notes/a.md", "a\n", "x").commit
+    james, carol = stock("james"), stock("carol")
+    carol.push(made, "refs/heads/proposals/carol/x")
+    carol.push(made, "refs/heads/proposals/james/y")
+    carol.push("", "refs/heads/proposals/james/x")
+    james.change({"b.md": b"b\n"}, "x\n\nGitsync-Ledger: " + "1" * 40)
+    james.propose("james/other")
+    # Another ledger of the same people with the same files, replayed here with its history.
+    james.git("switch", "-q", "--orphan", "elsewhere")
+    james.commit({"c.md": b"c\n"}, "the beginning of another ledger")
+    james.propose("james/history")
+    ledger.witness()
+    assert {name: hand.rule(name) for name in ("carol/x", "james/y", "james/other")} == {
+        "carol/x": "proposal.not-yours",
+        "james/y": "proposal.other-ref",
+        "james/other": "proposal.other-ledger",
+    }
+    assert hand.rule("james/history") == "ledger.unrelated"
+    assert hand.number() == 1
+
+
+def test_old_signed_work_in_progress_pushed_again(ledger, hand, stock):
+    """What its author kept to themselves, or has replaced since, lands by nobody's push."""
+    ledger.write("james", "notes/wip.md", "not yet\n")
+    assert ledger.cli("james", "snapshot", "-m", "wip").code == 0
+    assert ledger.cli("james", "push").code == 0
+    mallory = stock("mallory")
+    mallory.git("fetch", "-q", "origin", "+refs/heads/*:refs/remotes/origin/*")
+    mallory.propose("james/wip", "origin/people/james")
+    ledger.witness()
+    assert hand.rule("james/wip") == "proposal.kind"
+
+    first = hand.propose("james/z", _waiting(hand, b"first\n"))
+    hand.propose("james/z", _waiting(hand, b"second\n", f"\nGitsync-Predecessor: {first}"))
+    ledger.witness()
+    mallory.git("fetch", "-q", "origin", first)
+    mallory.propose("james/again", first)
+    ledger.witness()
+    assert hand.rule("james/again") == "proposal.superseded"
+    assert hand.number() == 1
+
+
+def _waiting(hand: Hand, text: bytes, more: str = ""):
+    return hand.change("james", {"z.md": text}, message=f"x\n\nAfter: {'1' * 40}{more}")
+
+
+def test_a_withdrawn_proposal_pushed_again(ledger, hand, stock):
+    """A tombstone of its author holds, on whatever ref the commit comes back."""
+    made = ledger.propose("james", "notes/a.md", "a\n", "x").commit
+    mallory = stock("mallory")
+    mallory.git("fetch", "-q", "origin", made)
+    assert ledger.cli("james", "withdraw", "x").code == 0
+    ledger.witness()
+    for name in ("james/x", "james/new"):
+        mallory.propose(name, made)
+        ledger.witness()
+        assert hand.rule(name) == "proposal.withdrawn"
+    assert hand.number() == 1

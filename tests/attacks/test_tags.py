@@ -7,13 +7,13 @@ import pytest
 from gitsync.domain.errors import (
     VerificationError,
 )
-from gitsync.domain.objects import Oid
 from tests.attacks.kit import (
     at_three,
     both_ways,
     code,
     forget,
 )
+from tests.attacks.stock import stock_takes
 from tests.integration import invariants
 from tests.integration.ledgerkit import Hand, git, step
 
@@ -21,26 +21,6 @@ from tests.integration.ledgerkit import Hand, git, step
 @pytest.fixture
 def hand(ledger) -> Hand:
     return at_three(ledger)
-
-
-def test_a_tag_transplanted_from_another_number(ledger, hand):
-    hand.put("refs/tags/common@3", Oid(git(ledger.hub, "rev-parse", "refs/tags/common@1")))
-    both_ways(ledger, "tag.transplanted")
-
-
-def test_a_tag_by_somebody_else(ledger, hand):
-    hand.put("refs/tags/common@3", hand.tag("james", "common@3", hand.snapshot(3)))
-    both_ways(ledger, "tag.unknown-key")
-
-
-def test_an_unsigned_tag(ledger, hand):
-    hand.put("refs/tags/common@3", hand.tag(None, "common@3", hand.snapshot(3)))
-    both_ways(ledger, "signature.missing")
-
-
-def test_a_lightweight_tag(ledger, hand):
-    hand.put("refs/tags/common@3", hand.snapshot(3))
-    both_ways(ledger, "object.kind")
 
 
 def test_a_tag_that_was_made_for_another_ledger(ledger, hand):
@@ -95,3 +75,43 @@ def test_the_witness_does_not_take_exchanged_tags_of_old_numbers(ledger, hand):
     hand.propose("james/c", hand.change("james", {"c.md": b"c\n"}))
     ledger.witness()
     assert git(ledger.folder("alice"), "rev-parse", "refs/tags/common@2") == good
+
+
+# -- by stock git -----------------------------------------------------------------------------
+
+
+def test_missing_or_deleted_tag_unsigned_ref(ledger, hand, stock):
+    """A number is final by a signed tag on its snapshot; whatever else is there is named."""
+    relay = stock("mallory")
+    relay.git("tag", "-f", "-a", "-m", f"common@3\n\nGitsync-Ledger: {ledger.anchor}",
+              "common@3", "common@3^{commit}")  # fmt: skip
+    good = {n: git(ledger.hub, "rev-parse", f"refs/tags/common@{n}") for n in (2, 3)}
+    relay.push("refs/tags/common@3", "refs/tags/common@3")
+    both_ways(ledger, "signature.missing")
+    relay.push("common@3^{commit}", "refs/tags/common@3")
+    both_ways(ledger, "object.kind")
+    relay.git("tag", "-f", "-s", "-m", f"common@3\n\nGitsync-Ledger: {ledger.anchor}",
+              "common@3", "common@3^{commit}")  # fmt: skip
+    relay.push("refs/tags/common@3", "refs/tags/common@3")
+    both_ways(ledger, "tag.unknown-key")
+    git(ledger.hub, "update-ref", "refs/tags/common@3", good[3])
+    relay.push("", "refs/tags/common@2")
+    both_ways(ledger, "tag.missing")
+    git(ledger.hub, "update-ref", "refs/tags/common@2", good[2])
+    # An unsigned branch: the snapshot again, without its signature.
+    data = relay.git("cat-file", "commit", "common@3^{commit}")
+    head, _, rest = data.partition("gpgsig ")
+    bare = relay.raw("commit", (head + rest.partition("\n\n")[2].join(["\n", "\n"])).encode())
+    relay.push("", "refs/tags/common@3")
+    relay.push(bare, "refs/heads/common")
+    both_ways(ledger, "signature.missing")
+
+
+def test_tag_transplant(ledger, hand, stock):
+    """The tag of one number counts for no other, although stock git takes it under any name."""
+    relay = stock("mallory")
+    relay.push("refs/tags/common@2", "refs/tags/common@3")
+    relay.git("fetch", "-q", "--force", "--tags")
+    roster = hand.read(".gitsync/allowed_signers")
+    assert stock_takes(relay, "common@3", roster), "stock git accepts it"
+    both_ways(ledger, "tag.transplanted")

@@ -1,4 +1,4 @@
-"""Configuration, attributes and variables of git have no say in a decision."""
+"""Neither configuration and attributes of git nor the shape of history bend a merge."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from tests.integration import invariants
 from tests.integration.ledgerkit import check, git
 
 
-def test_merge_drivers_and_attributes_have_no_effect(ledger, hand, tmp_path):
+def test_merge_driver_or_attributes_in_the_repo_or_config(ledger, hand, tmp_path):
+    """Our merge is a function of three trees; stock git's runs what attributes name."""
     marker = tmp_path / "ran"
     for folder in (ledger.folder("alice"), ledger.hub):
         git(folder, "config", "merge.default", "evil")
@@ -80,3 +81,29 @@ def test_environment_variables_of_git_do_not_redirect_the_witness(
     (ledger.hub / "refs/heads/proposals/james").mkdir(parents=True)
     (ledger.hub / "refs/heads/proposals/james/x").write_text(oid + "\n")
     assert ledger.witness().after == 2
+
+
+def test_revert_lost_in_a_criss_cross_of_pending_proposals(ledger, hand):
+    """Two best bases: without a virtual one, the older base would bring the reverted line back."""
+    hand.propose("james/base", hand.change("james", {"a.md": b"1\n2\n3\n", "b.md": b"b\n"}))
+    ledger.witness()
+    hand.reopen()
+    base = hand.common
+    left = hand.change("james", {"a.md": b"1\nTWO\n3\n"}, base, message="left")
+    right = hand.change("carol", {"b.md": b"B\n"}, base, message="right")
+    hand.propose("james/left", left)
+    hand.propose("carol/right", right)
+    ledger.witness()
+    hand.reopen()
+    # The ledger takes both changes back; a branch that knows left and right does not.
+    hand.propose("carol/revert", hand.change("carol", {"a.md": b"1\n2\n3\n", "b.md": b"b\n"}))
+    ledger.witness()
+    tree = hand.tree({"a.md": b"1\nTWO\n3\n", "b.md": b"B\n", "c.md": b"new\n"}, base)
+    hand.propose("james/cross", hand.commit("james", tree, left, right, message="both"))
+    ledger.witness()
+    assert hand.rule("james/cross") == "ledger.accepted"
+    assert hand.read("a.md") == "1\n2\n3", "the revert is kept"
+    assert hand.read("b.md") == "b", "and so is the other, whichever base comes first"
+    assert hand.read("c.md") == "new"
+    check(ledger)
+    invariants.all_of_them(ledger.hub, ledger.witness)
