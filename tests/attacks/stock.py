@@ -51,7 +51,7 @@ class Stock:
 
     def start(self, at: str = "origin/common") -> None:
         """A new branch at a commit, with its files."""
-        self.git("fetch", "-q", "--tags")
+        self.git("fetch", "-q", "--tags", "--force")
         self.git("switch", "-q", "-C", "work", at)
 
     def commit(self, files: Mapping[str, bytes | None], message: str = "A change",
@@ -104,4 +104,5 @@ def stock_takes(where: Stock | Path, what: str, roster: str) -> bool:
 def stock_merge(facts: StoreFacts, ours: Oid, theirs: Oid) -> None:
     """What ``git merge-tree`` does with two commits of a repository, its drivers included."""
     store = getattr(facts.store, "_below", facts.store)
+    store.flush()
     git(store._dir.parent, "merge-tree", "--write-tree", ours, theirs, check=False)

@@ -105,7 +105,7 @@ def test_a_bad_path_that_a_later_commit_removes_is_refused_all_the_same(ledger, 
 # -- by stock git -----------------------------------------------------------------------------
 
 NAMES = {
-    "dots": b"..", "dot": b".", "git": b".git", "case": b".GiT", "short": b"GIT~1",
+    "dots": b"..", "dot": b".", "own": b".git", "case": b".GiT", "short": b"GIT~1",
     "absolute": b"/etc", "back": b"a\\b", "stream": b"a:b", "hidden": b".g\xe2\x80\x8cit",
 }  # fmt: skip
 

@@ -12,6 +12,7 @@ from tests.attacks.kit import (
     both_ways,
     code,
     forget,
+    unsee,
 )
 from tests.attacks.stock import stock_takes
 from tests.integration import invariants
@@ -104,6 +105,7 @@ def test_missing_or_deleted_tag_unsigned_ref(ledger, hand, stock):
     bare = relay.raw("commit", (head + rest.partition("\n\n")[2].join(["\n", "\n"])).encode())
     relay.push("", "refs/tags/common@3")
     relay.push(bare, "refs/heads/common")
+    unsee(ledger)
     both_ways(ledger, "signature.missing")
 
 

@@ -134,15 +134,15 @@ def test_a_proposal_that_should_not_have_landed(ledger, hand):
 def test_evil_merge_an_extra_edit_or_a_lost_one(ledger, hand, stock):
     """The witness adds no line and loses none: everybody merges again, and names the snapshot."""
     witness = stock("alice")
-    message = witness.git("log", "-1", "--format=%B", "common@3^{commit}")
-    real = git(ledger.hub, "rev-parse", "common@3^{commit}")
-    parents = ("-p", "common@2^{commit}", "-p", "common@3^{commit}^2")
+    real = witness.id("common@3^{commit}")
+    message = witness.git("log", "-1", "--format=%B", real)
+    parents = ("-p", "common@2^{commit}", "-p", f"{real}^2")
     shape = "%an%n%ae%n%ad%n%cn%n%ce%n%cd"
     names = git(ledger.hub, "log", "-1", "--date=raw", f"--format={shape}", real).splitlines()
     keys = ("AUTHOR_NAME", "AUTHOR_EMAIL", "AUTHOR_DATE", "COMMITTER_NAME", "COMMITTER_EMAIL",
             "COMMITTER_DATE")  # fmt: skip
     same = {f"GIT_{key}": value for key, value in zip(keys, names, strict=True)}
-    again = witness.git("commit-tree", "-S", "common@3^{tree}", *parents, "-m", message, **same)
+    again = witness.git("commit-tree", "-S", f"{real}^{{tree}}", *parents, "-m", message, **same)
     assert again == real, "stock git makes the same snapshot of the same content"
     edits = {
         "an extra edit": {"b.md": b"b\nand a line of the witness\n"},
@@ -150,14 +150,13 @@ def test_evil_merge_an_extra_edit_or_a_lost_one(ledger, hand, stock):
         "a line of another": {"a.md": b"1\n3\n"},
     }
     for files in edits.values():
-        witness.start("common@3^{commit}")
+        witness.start(real)
         witness.commit(files)
         evil = witness.git("commit-tree", "-S", "HEAD^{tree}", *parents, "-m", message, **same)
         text = f"common@3\n\nGitsync-Ledger: {ledger.anchor}"
         witness.git("tag", "-f", "-s", "-m", text, "common@3", evil)
         witness.push(evil, "refs/heads/common")
         witness.push("refs/tags/common@3", "refs/tags/common@3")
-        witness.git("tag", "-f", "common@3", real)
         unsee(ledger)
         both_ways(ledger, "replay.tree")
         with pytest.raises(VerificationError, match="common@3"):
