@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 JOBS ?= auto
 SECONDS ?= 600
 
-.PHONY: demo test check bench fuzz lint types layers unit format clean
+.PHONY: demo test check bench fuzz mutants lint types layers unit format clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -39,6 +39,10 @@ bench: $(VENV)/.ready
 # Damaged files for every reader of foreign bytes; a line a reader.
 fuzz: $(VENV)/.ready
 	$(BIN)/python -m tests.fuzz $(SECONDS)
+
+# Every attack again, with each of its defences taken out: rows=N killed=N survived=0.
+mutants: $(VENV)/.ready
+	$(BIN)/python -m tests.attacks.mutations -n $(JOBS) --dist worksteal
 
 format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .
