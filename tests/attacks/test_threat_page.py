@@ -6,7 +6,7 @@ import ast
 import re
 from pathlib import Path
 
-from tests.attacks.mutations import BY_TEST
+from tests.attacks.mutations import BY_TEST, MUTATIONS, without
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "threats.md"
 _ROW = re.compile(r"^\| (?P<attack>.+?) \| (?P<holds>.+) \| `(?P<test>test_\w+)` \|$")
@@ -45,3 +45,14 @@ def test_every_line_of_the_held_tables_names_a_test():
     held = text[text.index("## Held now") : text.index("## Not held yet")]
     lines = [line for line in held.splitlines() if line.startswith("| ")]
     assert len(lines) == len(rows()) + held.count("| attack |")
+
+
+def test_every_mutation_finds_its_place_and_is_undone():
+    import gitsync.domain.ledger.entrance as entrance
+
+    before = entrance.check_signatures.__code__
+    for mutation in MUTATIONS:
+        with without(mutation):
+            pass
+    assert entrance.check_signatures.__code__ is before
+    assert len(set(MUTATIONS)) == len(MUTATIONS)
