@@ -42,7 +42,7 @@ fuzz: $(VENV)/.ready
 
 # Every attack again, with each of its defences taken out: rows=N killed=N survived=0.
 mutants: $(VENV)/.ready
-	$(BIN)/python -m tests.attacks.mutations -n $(JOBS) --dist worksteal
+	$(BIN)/python -m tests.attacks.mutants -n $(JOBS) --dist worksteal
 
 format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gitsync.domain.errors import GitsyncError
-from tests.attacks.mutations import BY_TEST, Mutation, without
+from tests.attacks.mutants import without
+from tests.attacks.mutations import BY_TEST, Mutation
 from tests.attacks.stock import Stock
 from tests.integration.ledgerkit import Hand
 

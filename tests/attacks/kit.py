@@ -16,7 +16,8 @@ from tests.integration.ledgerkit import Hand, check, git, policy_edit, step
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gitsync.domain.objects import Commit, Oid
+    from gitsync.domain.objects import Commit
+    from tests.conftest import Oid, Ran
 
 ROOT = "root:                   # may change policy, schema and roster\n    people: [alice]"
 WITNESS = "witness:                # signs the numbered snapshots\n    people: [alice]"
@@ -56,6 +57,12 @@ def at_three(ledger) -> Hand:
 
 def code(error: pytest.ExceptionInfo[GitsyncError]) -> str:
     return error.value.code
+
+
+def said(ran: Ran) -> str:
+    """The code of the error that a command with ``--json`` ended with."""
+    assert ran.code == 1, ran
+    return json.loads(ran.err)["code"]
 
 
 def unchanged(ledger, who: str = "carol") -> tuple[str, str]:

@@ -6,7 +6,8 @@ import ast
 import re
 from pathlib import Path
 
-from tests.attacks.mutations import BY_TEST, MUTATIONS, without
+from tests.attacks.mutants import without
+from tests.attacks.mutations import BY_TEST, MUTATIONS
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "threats.md"
 _ROW = re.compile(r"^\| (?P<attack>.+?) \| (?P<holds>.+) \| `(?P<test>test_\w+)` \|$")
@@ -48,7 +49,7 @@ def test_every_line_of_the_held_tables_names_a_test():
 
 
 def test_every_mutation_finds_its_place_and_is_undone():
-    import gitsync.domain.ledger.entrance as entrance
+    from gitsync.domain.ledger import entrance
 
     before = entrance.check_signatures.__code__
     for mutation in MUTATIONS:
