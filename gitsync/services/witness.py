@@ -198,16 +198,15 @@ class Witness:
         if not missing:
             return ()
         local = self.repo.refs.list(f"refs/tags/{state.space}@*")
-        updates = []
+        tags: dict[int, Oid] = {}
         for number in missing:
             snapshot = verifier.index.snapshot(number)
-            ref = position_tag(state.space, number)
-            tag = local.get(ref)
+            tag = local.get(position_tag(state.space, number))
             if tag is None or not self._sound(tag, state.space, state.ledger, snapshot):
                 tag = self._tag(state.space, state.ledger, number, snapshot, notary)
-            updates.append(RefUpdate(ref, tag, None))
+            tags[number] = tag
         self.repo.store.flush()
-        self.home.publish(updates)
+        self._publish(state.space, state.ledger, tags)
         return tuple(missing)
 
     def _sound(self, tag: Oid, space: str, ledger: Oid, snapshot: Oid) -> bool:
@@ -338,20 +337,28 @@ class Witness:
                 [RefUpdate(position_tag(space, n), tag, None) for n, tag in tags.items()]
             )
         except RefsMovedError:
-            there = self.home.view().tags
+            view = self.home.view()
+            there = view.tags
+            for number in tags:
+                folder = position_tag(space, number) + "/"
+                for ref in view.misnamed:
+                    if ref.startswith(folder):
+                        raise self._in_the_way(space, number, ref) from None
             if not tags.keys() <= there.keys():
                 raise
             for number, tag in tags.items():
                 target = self.repo.facts.tag(tag).target
                 if there[number] != tag and not self._sound(there[number], space, ledger, target):
-                    raise VerificationError(
-                        "tag.in-the-way",
-                        f"{self.home.source} has a tag {space}@{number} that is no witness's",
-                        hint="remove it, then run this again:\n"
-                        f"git push {self.home.source} :{position_tag(space, number)}",
-                    ) from None
+                    raise self._in_the_way(space, number, position_tag(space, number)) from None
             return {number: there[number] for number in tags}
         return tags
+
+    def _in_the_way(self, space: str, number: int, ref: str) -> VerificationError:
+        return VerificationError(
+            "tag.in-the-way",
+            f"{self.home.source} has {ref}, which is no witness's, where {space}@{number} belongs",
+            hint=f"remove it, then run this again:\ngit push {self.home.source} :{ref}",
+        )
 
 
 class _PartError(Exception):

@@ -56,9 +56,11 @@ class Remote:
         """
         args = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc"]
         args += ["--prune"] if prune else []
-        wanted = [*args, "--end-of-options", self.name, *refspecs]
+        wanted = [*args, "--stdin", "--end-of-options", self.name]
+        # Not as arguments: there may be more of them than a command line holds.
+        lines = "".join(f"{spec}\n" for spec in refspecs).encode("utf-8", "surrogateescape")
         for pause in (0.05, 0.2, 0.5, None):
-            result = gitcli.run(wanted, cwd=self.folder, check=False)
+            result = gitcli.run(wanted, cwd=self.folder, stdin=lines, check=False)
             if result.code == 0:
                 return
             if pause is None or "cannot lock ref" not in result.err:

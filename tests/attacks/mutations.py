@@ -118,6 +118,10 @@ MUTATIONS: tuple[Mutation, ...] = (
       "missing = {one for one in (verified, recorded) if one is not None}", "missing = set()",
       (("services/sidechains.py", "if verified is not None else chain", "if False else chain"),
        ("services/sidechains.py", "if recorded is not None:", "if False:"))),
+    M("test_a_ref_name_that_no_clone_can_hold", "services/refview.py",
+      "if not overlong:", "if True:"),
+    M("test_a_folder_where_a_tag_belongs", "services/witness.py",
+      "if ref.startswith(folder):", "if False:"),
     M("test_framing", "services/witness.py", "        self.home.emit(updates)\n",
       "        for one in batch.landed:\n            tag = self._tag(state.space, state.ledger,"
       " one.number, one.commit, notary)\n            updates.append(RefUpdate(position_tag("

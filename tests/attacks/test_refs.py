@@ -20,6 +20,7 @@ from tests.attacks.kit import (
     said,
     unchanged,
 )
+from tests.integration import invariants
 from tests.integration.ledgerkit import Hand, check, git, step
 
 
@@ -206,3 +207,35 @@ def test_deleted_or_rolled_back_locks_or_receipts_ref(ledger, hand, stock):
         git(ledger.folder("carol"), *mend)
         assert git(ledger.hub, "rev-parse", ref) == now, "the hint restores it"
         assert step(ledger, "carol").number == 3
+
+
+def test_a_ref_name_that_no_clone_can_hold(ledger, hand, stock):
+    """It is left out, and keeps nobody from everything else."""
+    james = stock("james")
+    james.change({"c.md": b"c\n"})
+    james.propose("james/c")
+    room = 4085 - len(f"{ledger.hub}/refs/heads/proposals/")  # with ".lock", as long as paths get
+    name = (("a" * 200 + "/") * 20)[:room].rstrip("/")
+    james.push("HEAD", f"refs/heads/proposals/{name}")
+    report = ledger.witness()
+    assert hand.rule("james/c") == "ledger.accepted"
+    assert [len(ref) for ref in report.misnamed] == [103], "said, and not at full length"
+    ledger.pull("carol")
+    assert ledger.ws("carol").verified().number == 4
+
+
+def test_a_folder_where_a_tag_belongs(ledger, hand, stock):
+    """The witness says which ref keeps its tag out, and goes on once that is gone."""
+    mallory = stock("mallory")
+    mallory.push("common@1^{commit}", "refs/tags/common@4/x")
+    hand.propose("james/c", hand.change("james", {"c.md": b"c\n"}))
+    for _ in range(2):
+        with pytest.raises(VerificationError) as error:
+            ledger.witness()
+        assert code(error) == "tag.in-the-way"
+        assert "git push origin :refs/tags/common@4/x" in (error.value.hint or "")
+    assert step(ledger, "carol").number == 3
+    mallory.push("", "refs/tags/common@4/x")
+    assert ledger.witness().healed_tags == (4,)
+    assert step(ledger, "carol").number == 4
+    invariants.all_of_them(ledger.hub, ledger.witness)
