@@ -239,3 +239,21 @@ def test_a_folder_where_a_tag_belongs(ledger, hand, stock):
     assert ledger.witness().healed_tags == (4,)
     assert step(ledger, "carol").number == 4
     invariants.all_of_them(ledger.hub, ledger.witness)
+
+
+def test_a_branch_that_becomes_a_folder(ledger, hand, stock):
+    """Git keeps the old branch in refs/remotes/ and cannot store the new one; we go on."""
+    mallory = stock("mallory")
+    mallory.change({"m.md": b"m\n"})
+    mallory.propose("mallory/x")
+    ledger.witness()
+    ledger.pull("carol")
+    mallory.push("", "refs/heads/proposals/mallory/x")
+    mallory.propose("mallory/x/y")
+    hand.propose("james/c", hand.change("james", {"c.md": b"c\n"}))
+    ledger.witness()
+    assert hand.rule("james/c") == "ledger.accepted"
+    ledger.pull("carol")
+    assert ledger.ws("carol").verified().number == 4
+    with pytest.raises(AssertionError, match="some local refs could not be updated"):
+        git(ledger.folder("carol"), "fetch", "origin")
