@@ -43,7 +43,7 @@ def test_every_threat_s_test_is_run_without_its_defence():
 
 def test_every_line_of_the_held_tables_names_a_test():
     text = PAGE.read_text()
-    held = text[text.index("## Held now") : text.index("## Not held yet")]
+    held = text.partition("\n## Held now\n")[2].partition("\n## ")[0]
     lines = [line for line in held.splitlines() if line.startswith("| ")]
     assert len(lines) == len(rows()) + held.count("| attack |")
 
