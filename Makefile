@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 JOBS ?= auto
+SECONDS ?= 600
 
-.PHONY: demo test check bench kill powercut lint types layers unit format actionlint clean
+.PHONY: demo test check bench kill powercut fuzz mutants lint types layers unit format actionlint clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -45,6 +46,14 @@ CUTS ?= 500
 SYNC ?= on
 powercut: $(VENV)/.ready
 	$(BIN)/python -m tests.faults.powercut --cuts $(CUTS) --sync $(SYNC)
+
+# Damaged files for every reader of foreign bytes; a line a reader.
+fuzz: $(VENV)/.ready
+	$(BIN)/python -m tests.fuzz $(SECONDS)
+
+# Every attack again, with each of its defences taken out: rows=N killed=N survived=0.
+mutants: $(VENV)/.ready
+	$(BIN)/python -m tests.attacks.mutants -n $(JOBS) --dist worksteal
 
 format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .

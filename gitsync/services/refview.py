@@ -6,7 +6,8 @@ an unverified snapshot never is ``common`` here, nor a tag that plain git would 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import os
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import VerificationError
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from gitsync.storage.transport import Remote
 
 MIRROR = "refs/gitsync/remotes/"
+# Names of a ledger's refs are shorter. A file system holds paths of some 4,000 bytes, and a name
+# that just fits on the remote's disk does not fit below a longer folder in a clone.
+MAX_REF_BYTES = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +71,12 @@ def view_of(space: str, source: str, refs: Mapping[str, Oid]) -> RefView:
     prefix = f"refs/tags/{space}@"
     for ref, oid in refs.items():
         if ref.startswith(prefix):
-            position = parse_position(ref[len("refs/tags/") :])
-            if position is not None:
+            tag, below, _ = ref[len("refs/tags/") :].partition("/")
+            position = parse_position(tag)
+            if position is not None and not below:
                 tags[position[1]] = oid
+            elif position is not None:
+                misnamed.append(ref)  # as a folder, it keeps the tag of that name out
         elif ref.startswith(PROPOSALS):
             name = parse_proposal_ref(ref)
             if name is None:
@@ -126,23 +133,31 @@ def mirrored_view(repo: Repository, name: str, space: str) -> RefView:
 
 
 def fetch_view(repo: Repository, remote: Remote, space: str) -> RefView:
-    """Fetch a remote's ledger refs and show them.
+    """Fetch a remote's ledger refs and show them; overlong names are left out, as misnamed.
 
     Raises EnvironmentFault ``remote.unreachable``, VerificationError ``common.missing``; nothing
     has moved then.
     """
+    specs = mirror_specs(remote.name, space)
+    overlong: list[str] = []
     try:
-        remote.fetch(mirror_specs(remote.name, space), prune=True)
+        remote.fetch(specs, prune=True)
     except GitError as error:
-        if "couldn't find remote ref" not in error.result.err:
+        if "couldn't find remote ref" in error.result.err:
+            raise VerificationError(
+                "common.missing",
+                f"{remote.name} has no branch {space}",
+                hint="it was deleted, or this is not a ledger:"
+                " restore it from any clone that has it:\n"
+                f"git push {remote.name} {space_branch(space)}",
+            ) from error
+        overlong = [ref for ref in remote.list() if len(os.fsencode(ref)) > MAX_REF_BYTES]
+        if not overlong:
             raise
-        raise VerificationError(
-            "common.missing",
-            f"{remote.name} has no branch {space}",
-            hint="it was deleted, or this is not a ledger: restore it from any clone that has it:\n"
-            f"git push {remote.name} {space_branch(space)}",
-        ) from error
-    return mirrored_view(repo, remote.name, space)
+        # One name that this disk cannot hold must not keep everybody from all the others.
+        remote.fetch([*specs, *(f"^{ref}" for ref in overlong)], prune=True)
+    view = mirrored_view(repo, remote.name, space)
+    return replace(view, misnamed=(*view.misnamed, *(f"{ref[:100]}..." for ref in overlong)))
 
 
 def note_held(repo: Repository, source: str, held: Mapping[str, Oid | None]) -> None:

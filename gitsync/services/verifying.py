@@ -215,6 +215,8 @@ class Verifier:
                 "common.behind-tags",
                 f"{view.source} has the tag {self.space}@{max(beyond)}, but its branch ends at"
                 f" {self.space}@{top}: the branch was rolled back, or the tag is forged",
+                hint="compare with other clones; if the tag is no witness's, remove it:\n"
+                f"git push {view.source} :refs/tags/{self.space}@{max(beyond)}",
             )
 
     def _check_floor(self, view: RefView, chain: list[Oid], first: int) -> None:

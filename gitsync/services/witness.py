@@ -218,10 +218,7 @@ class Witness:
                 tag = self._tag(state.space, state.ledger, number, snapshot, notary)
             made[number] = tag
         self.repo.store.flush()
-        self.home.publish(
-            [RefUpdate(position_tag(state.space, n), tag, None) for n, tag in made.items()]
-        )
-        return made
+        return self._publish(state.space, state.ledger, made)
 
     def _sound(self, tag: Oid, space: str, ledger: Oid, snapshot: Oid) -> bool:
         """Whether a tag is one that a witness made for this snapshot."""
@@ -351,20 +348,28 @@ class Witness:
                 [RefUpdate(position_tag(space, n), tag, None) for n, tag in tags.items()]
             )
         except RefsMovedError:
-            there = self.home.view().tags
+            view = self.home.view()
+            there = view.tags
+            for number in tags:
+                folder = position_tag(space, number) + "/"
+                for ref in view.misnamed:
+                    if ref.startswith(folder):
+                        raise self._in_the_way(space, number, ref) from None
             if not tags.keys() <= there.keys():
                 raise
             for number, tag in tags.items():
                 target = self.repo.facts.tag(tag).target
                 if there[number] != tag and not self._sound(there[number], space, ledger, target):
-                    raise VerificationError(
-                        "tag.in-the-way",
-                        f"{self.home.source} has a tag {space}@{number} that is no witness's",
-                        hint="remove it, then run this again:\n"
-                        f"git push {self.home.source} :{position_tag(space, number)}",
-                    ) from None
+                    raise self._in_the_way(space, number, position_tag(space, number)) from None
             return {number: there[number] for number in tags}
         return tags
+
+    def _in_the_way(self, space: str, number: int, ref: str) -> VerificationError:
+        return VerificationError(
+            "tag.in-the-way",
+            f"{self.home.source} has {ref}, which is no witness's, where {space}@{number} belongs",
+            hint=f"remove it, then run this again:\ngit push {self.home.source} :{ref}",
+        )
 
 
 class _PartError(Exception):

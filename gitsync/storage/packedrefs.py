@@ -7,6 +7,7 @@ refs appear together or none does, also across a power cut, and every git reads 
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 # Below this many, files of their own are as quick and disturb nobody.
 WORTH_PACKING = 10
 
+_ID = re.compile(rb"[0-9a-f]{40}")
 _HEADER = b"# pack-refs with: peeled fully-peeled sorted \n"
 
 
@@ -118,14 +120,16 @@ def _read(path: Path) -> dict[bytes, tuple[bytes, bytes | None]]:
         raise EnvironmentFault(
             "ref.old-format", f"{path} was written by a very old git", hint="git pack-refs --all"
         )
-    for line in data.splitlines():
+    for line in data.split(b"\n")[:-1]:
         if line.startswith(b"#"):
             continue
         if line.startswith(b"^"):
+            if name not in found or not _ID.fullmatch(line[1:]):
+                raise broken
             found[name] = (found[name][0], line[1:])
             continue
-        oid, space, name = line.partition(b" ")
-        if len(oid) != 40 or not space or not name:
+        oid, _, name = line.partition(b" ")
+        if not _ID.fullmatch(oid) or not name or name in found:
             raise broken
         found[name] = (oid, None)
     return found

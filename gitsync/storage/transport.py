@@ -65,14 +65,21 @@ class Remote:
         args = [*gitcli.SYNCED, "-c", "fetch.unpackLimit=1"]
         args += ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc"]
         args += ["--prune"] if prune else []
-        wanted = [*args, "--end-of-options", self.name, *refspecs]
+        wanted = ["--stdin", "--end-of-options", self.name]
+        # Not as arguments: there may be more of them than a command line holds.
+        lines = "".join(f"{spec}\n" for spec in refspecs).encode("utf-8", "surrogateescape")
         for pause in (0.05, 0.2, 0.5, None):
-            result = gitcli.run(wanted, cwd=self.folder, check=False)
+            result = gitcli.run([*args, *wanted], cwd=self.folder, stdin=lines, check=False)
             if result.code == 0:
                 sync_folder(self.store / "pack")
                 return
             if pause is None or "cannot lock ref" not in result.err:
                 raise self._failure(result, "fetch")
+            if "; cannot create" in result.err:
+                # A stale branch of refs/remotes/ where the remote has a folder now. Those refs are
+                # a comfort, and only their user prunes them: this fetch leaves them aside.
+                wanted.insert(0, "--refmap=")
+                continue
             time.sleep(pause)
 
     def list(self, *patterns: str) -> dict[str, Oid]:

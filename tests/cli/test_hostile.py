@@ -11,6 +11,7 @@ import pytest
 from gitsync.domain.objects import MODE_FILE, Commit
 from gitsync.domain.treeedit import edit_tree
 from gitsync.services.sources import keep, send
+from tests.cli.test_tree import LEAVES
 
 NASTY = "\x1b[31m\x1b]0;owned\x07\u202egnp\u2066\x9b2J\x08\r\u200bend"
 MESSAGE = f"{NASTY}\n\nbody {NASTY}\n".encode()
@@ -65,7 +66,17 @@ READING = (
     "verify --full", "log -n 5", "list --at common@2", "show ok.md --at common@2",
     "show plan-bcdfgk --field title", "show \x1b[31m", "receipt \u202e", "\x1b]0;x\x07",
     "new \x1b[2J T", "propose --slug \x1b", "verify \x9b", "--\x1b[31m", "help \x1b[31m",
+    "snapshot -m \x1b[31m", "sync", "withdraw carol/evil", "roster admit mallory",
+    "roster add \x1b[31m no.pub", "roster remove \x1b[31m", "join ../hub.git \x1b[31m",
+    "id use \x1b[31m.key",
 )  # fmt: skip
+
+# Commands that show nothing but what they were given, each with the reason.
+SILENT = {
+    "init": "founds a ledger of its own: nothing of others is there yet",
+    "id new": "makes a key",
+    "completion": "prints a fixed script",
+}
 
 
 def test_no_reading_command_repeats_it(hostile):
@@ -91,6 +102,29 @@ def test_no_reading_command_repeats_it(hostile):
     # The attack was there: it is shown, made visible.
     assert "\\x1b" in seen
     assert "\\u202e" in seen
+
+
+def test_every_command_has_a_line_here_or_a_reason():
+    """Whoever adds a command says here how it is made to show what others wrote."""
+    commands = [" ".join(path) for path in LEAVES]
+    without = [
+        one
+        for one in commands
+        if one not in SILENT and not any(f"{line} ".startswith(f"{one} ") for line in READING)
+    ]
+    assert not without, f"add a line to READING, or a reason to SILENT, for: {without}"
+    assert not set(SILENT) - set(commands)
+
+
+@pytest.mark.parametrize("path", LEAVES, ids=" ".join)
+def test_a_command_with_nothing_said_repeats_it_neither(hostile, path):
+    """Every command of the table, also one that nobody thought of here."""
+    hostile.write("alice", "plans/\u202e\x1b[31m.md", ESCAPED)
+    for more in ((), ("--json",)):
+        ran = hostile.cli("alice", *path, *more)
+        assert ran.code != 70, ran.err
+        assert harmless(ran.out)
+        assert harmless(ran.err)
 
 
 def test_colours_are_ours_alone(hostile):

@@ -139,32 +139,6 @@ def test_a_stale_rename_does_not_bring_a_deleted_artifact_back(ledger, hand):
     assert "plans/z.md" not in hand.files()
 
 
-def test_a_criss_cross_keeps_the_revert(ledger, hand):
-    """Two best bases: without a virtual one, the older base would bring the reverted line back."""
-    hand.propose("james/base", hand.change("james", {"a.md": b"1\n2\n3\n", "b.md": b"b\n"}))
-    ledger.witness()
-    hand.reopen()
-    base = hand.common
-    left = hand.change("james", {"a.md": b"1\nTWO\n3\n"}, base, message="left")
-    right = hand.change("carol", {"b.md": b"B\n"}, base, message="right")
-    hand.propose("james/left", left)
-    hand.propose("carol/right", right)
-    ledger.witness()
-    hand.reopen()
-    # The ledger takes both changes back; a branch that knows left and right does not.
-    hand.propose("carol/revert", hand.change("carol", {"a.md": b"1\n2\n3\n", "b.md": b"b\n"}))
-    ledger.witness()
-    tree = hand.tree({"a.md": b"1\nTWO\n3\n", "b.md": b"B\n", "c.md": b"new\n"}, base)
-    hand.propose("james/cross", hand.commit("james", tree, left, right, message="both"))
-    ledger.witness()
-    assert hand.rule("james/cross") == "ledger.accepted"
-    assert hand.read("a.md") == "1\n2\n3", "the revert is kept"
-    assert hand.read("b.md") == "b", "and so is the other, whichever base comes first"
-    assert hand.read("c.md") == "new"
-    check(ledger)
-    invariants.all_of_them(ledger.hub, ledger.witness)
-
-
 def test_after_puts_dependencies_first_whatever_their_dates(ledger, hand):
     first = hand.change("james", {"a.md": b"a\n"}, seconds=hand.now + 100)
     second = hand.change("carol", {"b.md": b"b\n"}, message=f"Later\n\nAfter: {first}")

@@ -79,7 +79,7 @@ def _report(app: App, found: WitnessReport, *, quiet: bool) -> None:
         if receipt.outcome != "accepted":
             out.wrapped(receipt.why, "    ")
     for ref in found.misnamed:
-        out.line(Styled("skipped", "yellow"), f"  {ref}: not a name that a proposal may have")
+        out.line(Styled("skipped", "yellow"), f"  {ref}: no ref of the ledger has such a name")
     if found.healed_tags or found.healed_receipts:
         out.line(
             "mended what a stopped run left:"

@@ -1,215 +1,20 @@
-"""Approvals, thresholds and changes of the rules themselves."""
+"""Changes of the rules themselves: by the rules that are to be changed."""
 
 from __future__ import annotations
 
-import invariants
 import pytest
-from ledgerkit import Hand, check, git, plan, policy_edit
 
-from gitsync.codec.sshkeys import encode_public
-
-ROOT = "root:                   # may change policy, schema and roster\n    people: [alice]"
-WITNESS = "witness:                # signs the numbered snapshots\n    people: [alice]"
-NOTES = 'rules:\n  - name: notes\n    paths: ["notes/**"]\n'
-APPROVERS = "  approver:\n    people: [alice, james, carol]\n"
-PEOPLE = "people: [alice]\n    threshold: 1\n"
-
-
-@pytest.fixture
-def hand(ledger) -> Hand:
-    return Hand(ledger)
-
-
-def _key_line(hand: Hand, names: str, key: str) -> str:
-    return f'{names} namespaces="git" ' + encode_public(hand.signer(key).public_key).decode() + "\n"
-
-
-def rules(ledger, hand: Hand, *lines: str, **changes: tuple[str, str]) -> None:
-    """Land a change of policy (and roster lines) that alice, the only root, proposes."""
-    files = {".gitsync/policy.yaml": policy_edit(hand, **changes)}
-    if lines:
-        roster = hand.read(".gitsync/allowed_signers") + "\n" + "".join(lines)
-        files[".gitsync/allowed_signers"] = roster.encode()
-    name = f"alice/rules{hand.number()}"
-    hand.propose(name, hand.change("alice", files))
-    ledger.witness()
-    assert hand.rule(name) == "ledger.accepted", hand.receipt(name)
-
-
-def strict(ledger, hand: Hand, threshold: int = 1, *lines: str) -> None:
-    """From now on a change of notes/ needs approval by others: alice, james or carol."""
-    text = hand.read(".gitsync/policy.yaml")
-    approver = text[text.index("  approver:") : text.index("# A change that fits")]
-    rules(
-        ledger,
-        hand,
-        *lines,
-        role=(approver, APPROVERS + f"    threshold: {threshold}\n\n"),
-        rule=("rules:\n", f"{NOTES}    role: approver\n    proposer-counts: false\n"),
-    )
-    hand.reopen()
-
-
-def note(hand: Hand, who: str = "james", text: bytes = b"note\n") -> str:
-    return hand.change(who, {"notes/a.md": text})
-
-
-def outcome(ledger, hand: Hand, name: str = "james/x") -> str:
-    ledger.witness()
-    found = hand.receipt(name)
-    return found.rule if found.outcome != "accepted" else "accepted"
-
-
-def test_without_approval_it_waits_and_says_who_could(ledger, hand):
-    strict(ledger, hand)
-    hand.propose("james/x", note(hand))
-    assert outcome(ledger, hand) == "approval.missing"
-    assert "alice, carol could approve" in hand.receipt("james/x").why
-    invariants.again_changes_nothing(ledger.hub, ledger.witness)
-
-
-def test_an_approval_lets_it_land_and_becomes_a_parent(ledger, hand):
-    strict(ledger, hand)
-    proposal = hand.propose("james/x", note(hand))
-    approval = hand.approve("carol", proposal)
-    assert outcome(ledger, hand) == "accepted"
-    parents = git(ledger.hub, "log", "-1", "--format=%P", "common").split()
-    assert parents[1:] == [proposal, approval]
-    assert not [ref for ref in hand.refs() if "approvals" in ref]
-    check(ledger)
-    invariants.all_of_them(ledger.hub, ledger.witness)
-
-
-def test_the_proposer_does_not_approve_their_own(ledger, hand):
-    strict(ledger, hand)
-    proposal = hand.propose("james/x", note(hand))
-    hand.approve("james", proposal)
-    assert outcome(ledger, hand) == "approval.missing"
-
-
-def test_nobody_approves_what_their_own_agent_proposes(ledger, hand):
-    """Four eyes: an agent's key is one more pen in the same hand."""
-    strict(ledger, hand, 1, _key_line(hand, "james.agent1", "agent"))
-    proposal = hand.propose("james.agent1/x", note(hand, "agent"))
-    hand.approve("james", proposal)
-    assert outcome(ledger, hand, "james.agent1/x") == "approval.missing"
-    hand.approve("carol", proposal)
-    assert outcome(ledger, hand, "james.agent1/x") == "accepted"
-
-
-def test_an_agent_s_approval_does_not_count(ledger, hand):
-    strict(ledger, hand, 1, _key_line(hand, "carol.agent1", "agent"))
-    proposal = hand.propose("james/x", note(hand))
-    hand.approve("carol", proposal, key="agent")
-    assert outcome(ledger, hand) == "approval.missing"
-
-
-def test_one_person_with_two_keys_counts_once(ledger, hand):
-    strict(ledger, hand, 2, _key_line(hand, "carol", "carol-two"))
-    proposal = hand.propose("james/x", note(hand))
-    hand.approve("carol", proposal)
-    hand.approve("carol", proposal, key="carol-two")
-    hand.approve("carol", proposal, ref="refs/heads/approvals/alice/again")
-    assert outcome(ledger, hand) == "approval.missing"
-    hand.approve("alice", proposal)
-    assert outcome(ledger, hand) == "accepted"
-    check(ledger)
-
-
-def test_approvals_of_an_older_state_do_not_count(ledger, hand):
-    strict(ledger, hand)
-    old = note(hand)
-    hand.approve("carol", old)
-    hand.propose("james/x", note(hand, text=b"something else\n"))
-    assert outcome(ledger, hand) == "approval.missing"
-
-
-def test_an_approval_with_other_files_is_none(ledger, hand):
-    strict(ledger, hand)
-    proposal = hand.propose("james/x", note(hand))
-    other = hand.tree({"notes/a.md": b"other\n"})
-    forged = hand.commit("carol", other, proposal, message=f"Yes\n\nApproves: {proposal}")
-    hand.put("refs/heads/approvals/carol/a", forged)
-    assert outcome(ledger, hand) == "approval.missing"
-
-
-def test_a_commit_of_theirs_moved_to_an_approval_ref_is_none(ledger, hand):
-    strict(ledger, hand)
-    proposal = hand.propose("james/x", note(hand))
-    ordinary = hand.commit("carol", hand.facts.commit(proposal).tree, proposal, message="work")
-    hand.put("refs/heads/approvals/carol/a", ordinary)
-    assert outcome(ledger, hand) == "approval.missing"
-
-
-def test_an_approval_for_another_ledger_is_none(ledger, hand):
-    strict(ledger, hand)
-    proposal = hand.propose("james/x", note(hand))
-    hand.approve("carol", proposal, Gitsync_Ledger="1" * 40)
-    assert outcome(ledger, hand) == "approval.missing"
-
-
-def test_a_stranger_s_approval_on_a_good_ref_does_not_count(ledger, hand):
-    strict(ledger, hand)
-    proposal = hand.propose("james/x", note(hand))
-    hand.approve("carol", proposal, key="mallory")
-    assert outcome(ledger, hand) == "approval.missing"
-
-
-def test_a_withdrawn_approval_moved_to_another_ref_does_not_count(ledger, hand):
-    strict(ledger, hand)
-    proposal = hand.propose("james/x", note(hand))
-    approval = hand.approve("carol", proposal, ref="refs/heads/approvals/carol/a")
-    hand.put("refs/heads/approvals/carol/a", None)
-    lines = f"No\n\nGitsync-Kind: withdrawal\nGitsync-Withdraws: {approval}"
-    tree = hand.facts.commit(hand.common).tree
-    hand.put("refs/heads/approvals/carol/a", hand.commit("carol", tree, message=lines))
-    assert outcome(ledger, hand) == "approval.missing"
-    for ref in ("approvals/carol/b", "approvals/james/c", "approvals/mallory/d"):
-        hand.put(f"refs/heads/{ref}", approval)
-        assert outcome(ledger, hand) == "approval.missing", ref
-
-
-def test_what_was_approved_is_what_lands(ledger, hand):
-    strict(ledger, hand)
-    hand.propose("james/base", hand.change("james", {"notes/a.md": b"1\n2\n3\n4\n5\n6\n"}))
-    hand.approve("carol", hand.repo.refs.get("refs/heads/proposals/james/base"))
-    assert outcome(ledger, hand, "james/base") == "accepted"
-    hand.reopen()
-    base = hand.common
-    top = hand.change("james", {"notes/a.md": b"one\n2\n3\n4\n5\n6\n"}, base)
-    end = hand.change("carol", {"notes/a.md": b"1\n2\n3\n4\n5\nsix\n"}, base, seconds=hand.now + 5)
-    hand.propose("james/top", top)
-    hand.propose("carol/end", end)
-    hand.approve("alice", top)
-    hand.approve("alice", end)
-    ledger.witness()
-    assert hand.rule("james/top") == "ledger.accepted"
-    assert hand.rule("carol/end") == "approval.stale"
-    assert any("gitsync approve carol/end" in line for line in hand.receipt("carol/end").mend)
-
-
-def test_more_approvals_than_a_commit_has_room_for(ledger, hand):
-    """All of them on one snapshot would make it unreadable, and the ledger with it."""
-    names = [f"p{n}" for n in range(80)]
-    lines = [_key_line(hand, name, name) for name in names]
-    rules(
-        ledger,
-        hand,
-        *lines,
-        role=(PEOPLE, f"people: [alice, {', '.join(names)}]\n    threshold: 1\n")
-        if hand.read(".gitsync/policy.yaml").count(PEOPLE) == 1
-        else ("  approver:", f"  many:\n    people: [{', '.join(names)}]\n  approver:"),
-        rule=("rules:\n", f"{NOTES}    role: many\n    proposer-counts: false\n"),
-    )
-    hand.reopen()
-    proposal = hand.propose("james/x", note(hand))
-    for name in names:
-        hand.approve(name, proposal)
-    assert outcome(ledger, hand) == "accepted"
-    assert check(ledger).number == 3
-
-
-# -- the rules themselves ---------------------------------------------------------------------
+from gitsync.domain.errors import FormatError, GitsyncError
+from gitsync.services.joining import JoinOptions, join
+from tests.attacks.kit import (
+    ROOT,
+    WITNESS,
+    key_line,
+    outcome,
+    rules,
+)
+from tests.integration import invariants
+from tests.integration.ledgerkit import check, git, plan, policy_edit
 
 
 def test_a_change_of_the_rules_by_root_lands(ledger, hand):
@@ -223,14 +28,6 @@ def test_a_version_that_does_not_rise_by_one_is_refused(ledger, hand, version):
     text = hand.read(".gitsync/policy.yaml").replace("version: 1", f"version: {version}", 1)
     text = text.replace("file-bytes: 1 MiB", "file-bytes: 2 MiB") + "\n"
     hand.propose("alice/x", hand.change("alice", {".gitsync/policy.yaml": text.encode()}))
-    assert outcome(ledger, hand, "alice/x") == "policy.version"
-
-
-def test_an_old_policy_signed_validly_does_not_come_back(ledger, hand):
-    old = hand.read(".gitsync/policy.yaml").encode() + b"\n"
-    rules(ledger, hand, file=("file-bytes: 1 MiB", "file-bytes: 2 MiB"))
-    hand.reopen()
-    hand.propose("alice/x", hand.change("alice", {".gitsync/policy.yaml": old}))
     assert outcome(ledger, hand, "alice/x") == "policy.version"
 
 
@@ -261,14 +58,8 @@ def test_a_file_in_place_of_the_rules_folder_is_refused(ledger, hand):
     assert outcome(ledger, hand, "alice/x") == "policy.empty"
 
 
-def test_a_change_that_authorises_itself_waits_for_the_old_root(ledger, hand):
-    text = policy_edit(hand, root=(ROOT, "root:\n    people: [james]"))
-    hand.propose("james/x", hand.change("james", {".gitsync/policy.yaml": text}))
-    assert outcome(ledger, hand) == "approval.missing"
-
-
 def test_a_stranger_who_adds_their_own_key_is_refused(ledger, hand):
-    roster = hand.read(".gitsync/allowed_signers") + "\n" + _key_line(hand, "mallory", "mallory")
+    roster = hand.read(".gitsync/allowed_signers") + "\n" + key_line(hand, "mallory", "mallory")
     files = {".gitsync/policy.yaml": policy_edit(hand), ".gitsync/allowed_signers": roster.encode()}
     hand.propose("mallory/x", hand.change("mallory", files))
     assert outcome(ledger, hand, "mallory/x") == "signature.unknown-key"
@@ -301,7 +92,7 @@ def test_two_approvals_of_one_person_whose_key_changes_both_stay(ledger, hand):
     kept = "".join(line for line in roster if not line.startswith("carol ")) + "\n"
     files = {
         ".gitsync/policy.yaml": policy_edit(hand),
-        ".gitsync/allowed_signers": (kept + _key_line(hand, "carol", "carol-new")).encode(),
+        ".gitsync/allowed_signers": (kept + key_line(hand, "carol", "carol-new")).encode(),
     }
     proposal = hand.propose("alice/rotate", hand.change("alice", files))
     old = hand.approve("carol", proposal)
@@ -427,7 +218,6 @@ def test_a_plan_is_approved_by_those_whom_the_schema_and_policy_name(ledger, han
 
 def test_a_broken_file_from_before_the_ledger_can_be_mended(ledger, hand):
     """What was there when the ledger began was never judged; refusing to touch it helps nobody."""
-    from gitsync.domain.errors import FormatError
     from gitsync.storage.facts import StoreFacts
 
     hand.propose("james/a", hand.change("james", {"old.md": b"fine\n"}))
@@ -448,3 +238,74 @@ def test_a_broken_file_from_before_the_ledger_can_be_mended(ledger, hand):
         ledger.witness()
     assert hand.rule("james/b") == "ledger.accepted"
     assert hand.rule("james/c") == "frontmatter.malformed"
+
+
+# -- by stock git -----------------------------------------------------------------------------
+
+
+def test_policy_rollback(ledger, hand, stock):
+    """An old policy, validly signed once, does not come back: the version rises by exactly one."""
+    rules(ledger, hand, file=("file-bytes: 1 MiB", "file-bytes: 2 MiB"))
+    alice = stock("alice")
+    alice.start()
+    alice.git("checkout", "common@1", "--", ".gitsync")
+    alice.commit({}, "As it was")
+    alice.propose("alice/x")
+    assert outcome(ledger, hand, "alice/x") == "policy.version"
+    assert (hand.number(), "2 MiB" in hand.read(".gitsync/policy.yaml")) == (2, True)
+    check(ledger)
+
+
+def test_threshold_of_zero_or_below(ledger, hand, stock, tmp_path):
+    """No role may do without people: refused where it is written, decided and read."""
+    alice = stock("alice")
+    text = policy_edit(hand).decode()
+    root = text[text.index("  root:") : text.index("  witness:")]
+    for number, threshold in enumerate(("0", "-1", "2")):
+        bad = text.replace(root, root.replace("threshold: 1", f"threshold: {threshold}"))
+        alice.change({".gitsync/policy.yaml": bad.encode()})
+        alice.propose(f"alice/t{number}")
+        assert outcome(ledger, hand, f"alice/t{number}") == "policy.threshold"
+    ledger.write("alice", ".gitsync/policy.yaml", bad)
+    written = ledger.cli("alice", "propose", "-m", "Nobody has to agree", "--json")
+    assert (written.code, "policy.threshold" in written.err) == (1, True)
+    # A ledger that somebody founded with such a policy is none.
+    alice.git("switch", "-q", "--orphan", "founding")
+    alice.git("checkout", "common@1", "--", ".")
+    founded = bad.replace("version: 2", "version: 1", 1).encode()
+    alice.commit({".gitsync/policy.yaml": founded}, hand.facts.commit(hand.common).message.decode())
+    alice.push("HEAD", "refs/heads/common")
+    alice.git("tag", "-f", "-s", "-m", "common@1", "common@1", "HEAD")
+    alice.push("refs/tags/common@1", "refs/tags/common@1")
+    with pytest.raises(GitsyncError) as error:
+        join(ledger.host("alice"), JoinOptions(str(ledger.hub), "dora", str(tmp_path / "new")))
+    assert error.value.code == "policy.threshold"
+
+
+def test_policy_file_deleted(ledger, hand, stock):
+    """No policy never means that anything goes."""
+    alice = stock("alice")
+    alice.change({".gitsync/policy.yaml": None})
+    alice.propose("alice/file")
+    alice.start()
+    alice.git("rm", "-q", "-r", ".gitsync")
+    alice.commit({}, "No rules")
+    alice.propose("alice/folder")
+    alice.change({".gitsync/policy.yaml": b""})
+    alice.propose("alice/empty")
+    ledger.witness()
+    found = {hand.rule(f"alice/{one}") for one in ("file", "folder", "empty")}
+    assert found == {"policy.empty"}
+    assert hand.number() == 1
+
+
+def test_self_authorising_change(ledger, hand, stock):
+    """The rules before a change decide on it, never those that it brings."""
+    james = stock("james")
+    james.change(
+        {".gitsync/policy.yaml": policy_edit(hand, root=(ROOT, "root:\n    people: [james]"))}
+    )
+    james.propose("james/x")
+    assert outcome(ledger, hand) == "approval.missing"
+    assert "alice could approve" in hand.receipt("james/x").why
+    assert hand.number() == 1

@@ -1,0 +1,189 @@
+"""Valid files of every format, made of fixed keys: what damage begins with."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+
+from nacl.bindings import crypto_sign, crypto_sign_seed_keypair
+
+from gitsync.codec import (
+    allowed_signers,
+    gitobjects,
+    presets,
+    receipts,
+    records,
+    sshkeys,
+    sshsig,
+)
+from gitsync.domain import names
+from gitsync.domain.objects import Commit, Oid, Signature, Tag
+from gitsync.domain.records import CommitRecord, Endorsement, Receipt, SnapshotRecord
+from gitsync.domain.roster import Roster, RosterEntry
+from gitsync.services import evidence
+
+
+def _key(name: str) -> tuple[bytes, bytes]:
+    seed = hashlib.sha256(name.encode()).digest()
+    public, secret = crypto_sign_seed_keypair(seed)
+    return public, secret
+
+
+def _sign(message: bytes, name: str = "one") -> bytes:
+    public, secret = _key(name)
+    signature = crypto_sign(sshsig.signed_data(message), secret)[:64]
+    blob = sshkeys.from_ed25519_bytes(public).blob
+    return sshsig.encode(sshsig.SshSig(blob, "git", "sha512", "ssh-ed25519", signature))
+
+
+A, B, C = Oid("a1" * 20), Oid("b2" * 20), Oid("0c" * 20)
+WHO = Signature("Zoë O'Neill".encode(), b"zoe@example.invalid", 1_767_225_600, b"-0330")
+MESSAGE = records.write_commit_record(
+    "Change a plan\n\nbody",
+    CommitRecord("proposal", A, "refs/heads/proposals/zoe/x", B, None, (A, B), (C,), (3, 9)),
+)
+RECORD = SnapshotRecord(
+    "common",
+    7,
+    A,
+    1,
+    B,
+    names.ProposalName("zoe.desk", "x-1"),
+    (Endorsement("carol", C),),
+    (3,),
+    A,
+    B,
+)
+SNAPSHOT = records.snapshot_message(RECORD, "Change a plan")
+PLAIN = Commit(A, (B, C), WHO, WHO, MESSAGE)
+SIGNED = Commit(
+    A,
+    (B,),
+    WHO,
+    WHO,
+    SNAPSHOT,
+    _sign(b"x"),
+    ((b"encoding", b"latin-1"), (b"mergetag", b"object " + B.encode() + b"\ntype commit")),
+)
+LIGHT_TAG = Tag(A, "commit", b"common@7", WHO, b"common@7\n\nGitsync-Ledger: " + B.encode() + b"\n")
+
+
+def _tag(target: Oid) -> Tag:
+    made = Tag(target, "commit", LIGHT_TAG.name, WHO, LIGHT_TAG.message)
+    return Tag(
+        *(getattr(made, one) for one in ("target", "target_kind", "name", "tagger", "message")),
+        _sign(gitobjects.tag_payload(made)),
+    )
+
+
+TREE = gitobjects.encode_tree(
+    {
+        b"a.md": (b"100644", bytes(20)),
+        b"a": (b"40000", b"\n" * 20),
+        b"a-b": (b"100755", b" " * 20),
+        "é.md".encode(): (b"120000", b"0" * 20),
+        b"sub": (b"160000", bytes(range(20))),
+    }
+)
+ED25519 = sshkeys.from_ed25519_bytes(_key("one")[0], "zoe@desk")
+SK = sshkeys.parse_fields(
+    sshkeys.SK_ED25519,
+    base64.b64encode(
+        b"".join(
+            len(one).to_bytes(4, "big") + one
+            for one in (sshkeys.SK_ED25519.encode(), _key("two")[0], b"ssh:")
+        )
+    ).decode(),
+)
+RSA = (
+    b"ssh-rsa "
+    + base64.b64encode(
+        b"\0\0\0\x07ssh-rsa\0\0\0\x03\x01\0\x01\0\0\x01\x01\0" + b"\xc1" + bytes(254) + b"\x01"
+    )
+    + b" old key"
+)
+ROSTER = allowed_signers.encode(
+    Roster([RosterEntry(("zoe", "zoe.desk"), ED25519), RosterEntry(("carol",), SK)])
+)
+PRESET = presets.load("plans")
+POLICY = presets.policy_text(space="common", home="../hub.git", founder="zoe", witness="zoe")
+SCHEMA = PRESET.schema
+FRONT = b"""---
+id: plan-bbbbbb
+type: plan
+title: "A: plan"
+status: draft
+owner: zoe
+links:
+  - a
+  - "b"
+tags: [x, 'y']
+note: |
+  text
+---
+
+body
+"""
+RECEIPT = Receipt(
+    "refused",
+    "common",
+    A,
+    B,
+    "refs/heads/proposals/zoe/x",
+    6,
+    "merge.conflict",
+    "it conflicts",
+    1_767_225_600,
+    mend=("gitsync pull", "gitsync propose"),
+)
+ACCEPTED = Receipt(
+    "accepted",
+    "common",
+    A,
+    B,
+    "refs/heads/proposals/zoe/x",
+    6,
+    "ledger.accepted",
+    "it is common@7",
+    1_767_225_600,
+    7,
+    C,
+)
+POSITION = json.dumps(
+    {
+        "anchor": A,
+        "space": "common",
+        "number": 7,
+        "commit": B,
+        "tag": C,
+        "receipts": None,
+        "locks": A,
+        "seen": 1_767_225_600,
+    },
+    indent=1,
+).encode()
+PACKED = (
+    b"# pack-refs with: peeled fully-peeled sorted \n"
+    + A.encode()
+    + b" refs/heads/common\n"
+    + B.encode()
+    + b" refs/tags/common@1\n^"
+    + C.encode()
+    + b"\n"
+)
+EVIDENCE = json.dumps(
+    {
+        "schema": evidence.SCHEMA,
+        "kind": "fork",
+        "position": "common@7",
+        "tags": [base64.b64encode(gitobjects.encode_tag(_tag(one))).decode() for one in (A, B)],
+    }
+).encode()
+COMMITS = (gitobjects.encode_commit(PLAIN), gitobjects.encode_commit(SIGNED))
+TAGS = (gitobjects.encode_tag(LIGHT_TAG), gitobjects.encode_tag(_tag(A)))
+KEYS = (sshkeys.encode_public(ED25519), sshkeys.encode_public(SK), RSA)
+PRIVATE = sshkeys.encode_private(hashlib.sha256(b"one").digest(), ED25519, 7)
+RECEIPTS = (receipts.encode(RECEIPT), receipts.encode(ACCEPTED))
+#: A signature, two zero bytes, and the message that it signs.
+SIGNATURES = tuple(_sign(text, who) + b"\0\0" + text for text in (b"", b"text\n") for who in "ab")
