@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gitsync.storage.repository import Repository
 
 # What git leaves in its folder while it waits for the user, and what a commit clears away.
-_UNFINISHED = (
+UNFINISHED = (
     "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply", "BISECT_LOG",
 )  # fmt: skip
 _SETTLED = (
@@ -75,7 +75,7 @@ class WorkTree:
 
     def refuse_unfinished(self) -> None:
         """Raises RefusedError ``merge.unsettled`` in the middle of a merge, rebase or the like."""
-        found = [name for name in _UNFINISHED if (self.repo.git_dir / name).exists()]
+        found = [name for name in UNFINISHED if (self.repo.git_dir / name).exists()]
         if found:
             raise RefusedError(
                 "merge.unsettled",

@@ -1,0 +1,124 @@
+"""Run the checks in order, mend where asked to, and look again at what was mended.
+
+A stage that leaves something open that would mislead or hang the next ones ends the run: libgit2
+does not return from a torn object, and a ledger cannot be judged by refs that are gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gitsync.domain.errors import GitsyncError
+from gitsync.services.doctoring import (
+    disk,
+    guard,
+    home,
+    litter,
+    position,
+    refs,
+    setup,
+    store,
+    worktree,
+)  # fmt: skip
+from gitsync.services.doctoring.examination import DoctorOptions, Examination
+from gitsync.services.doctoring.finding import Finding, Kind, State
+
+if TYPE_CHECKING:
+    from gitsync.services.host import Host
+
+Check = Callable[[Examination], Iterable[Finding]]
+ROUNDS = 4
+
+STAGES: tuple[tuple[str, tuple[Check, ...]], ...] = (
+    ("the repository", (disk.tools, disk.disk, disk.head, disk.readable)),
+    ("packed refs", (litter.locks, refs.packed)),
+    ("objects", (worktree.index, store.loose, store.packs)),
+    ("refs", (refs.torn, refs.gone)),
+    ("what refs reach", (store.complete, refs.hollow, refs.own_tags)),
+    ("leftovers", (litter.temporary, litter.merges)),
+    ("set-up and position", (setup.ledger, position.stored, setup.key, setup.pin,
+                             position.follows, position.index)),
+    ("the home", (home.rolled_back, home.agrees)),
+    ("protection", (guard.protection,)),
+    ("everything again", (home.everything,)),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found, in the order of the checks. ``skipped`` names what was not looked at."""
+
+    findings: tuple[Finding, ...]
+    skipped: tuple[str, ...]
+
+    @property
+    def faults(self) -> int:
+        """How many findings are wrong and still so."""
+        return sum(one.is_fault for one in self.findings)
+
+
+def examine(host: Host, options: DoctorOptions) -> Report:
+    """Look at the clone that the host's folder lies in, and at its home.
+
+    Raises EnvironmentFault ``repo.missing`` or ``git.missing``; all else is a finding.
+    """
+    exam = Examination.begin(host, options)
+    findings: list[Finding] = []
+    try:
+        for at, (_, checks) in enumerate(STAGES):
+            for check in checks:
+                findings += _run(exam, check)
+            if any(one.blocks and one.is_fault for one in findings):
+                # What protects the home is a question of its own.
+                rest = [name for name, _ in STAGES[at + 1 :] if at > 0 or name]
+                return Report(tuple(findings), tuple(rest))
+    finally:
+        exam.close()
+    return Report(tuple(findings), ())
+
+
+def _run(exam: Examination, check: Check) -> list[Finding]:
+    found = _look(exam, check)
+    if not exam.options.fix:
+        return found
+    tried: dict[tuple[str, str], Finding] = {}
+    for _ in range(ROUNDS):
+        fixable = [one for one in found if one.remedy is not None and one.key not in tried]
+        if not fixable:
+            break
+        for one in fixable:
+            tried[one.key] = _mend(one)
+        found = _look(exam, check)
+    left = {one.key for one in found}
+    settled = [
+        replace(one, state=State.FAILED if key in left else State.MENDED)
+        for key, one in tried.items()
+    ]
+    return settled + [one for one in found if one.key not in tried]
+
+
+def _mend(one: Finding) -> Finding:
+    assert one.remedy is not None  # noqa: S101 - only such findings get here
+    try:
+        return replace(one, done=one.remedy.apply())
+    except GitsyncError as error:
+        return replace(one, done=f"failed: {error.message}")
+    except OSError as error:
+        return replace(one, done=f"failed: {error.strerror or error}")
+
+
+def _look(exam: Examination, check: Check) -> list[Finding]:
+    """A check's findings; what stops a check is itself one."""
+    found: list[Finding] = []
+    try:
+        found.extend(check(exam))
+    except GitsyncError as error:
+        found.append(
+            Finding("other", error.code, Kind.WRONG, error.message, mend=error.hint, blocks=True)
+        )
+    except OSError as error:
+        what = f"{error.filename or 'a file'}: {error.strerror or error}"
+        found.append(Finding("other", "file.unreadable", Kind.WRONG, what, what, blocks=True))
+    return found

@@ -1,0 +1,166 @@
+"""Refs: torn files, a cut ``packed-refs``, refs that are gone or point to what is lost."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from gitsync.domain.names import parse_position, space_branch
+from gitsync.services.doctoring.finding import Finding, Kind, Remedy
+from gitsync.services.doctoring.store import is_complete, missing_objects
+from gitsync.services.refview import MIRROR
+from gitsync.storage.positions import PositionStore, state_home
+from gitsync.storage.refetch import present
+from gitsync.storage.refhealth import (
+    all_refs,
+    logged_refs,
+    read_packed,
+    remembered,
+    torn_refs,
+    write_packed,
+)
+from gitsync.storage.refs import ZERO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from gitsync.domain.objects import Oid
+    from gitsync.services.doctoring.examination import Examination
+
+AREA = "refs"
+
+
+def packed(exam: Examination) -> Iterator[Finding]:
+    """``packed-refs`` is whole: one line that is not makes git refuse the whole repository."""
+    found = read_packed(exam.place.common_dir)
+    if found.fault is not None:
+        count = len(found.refs)
+        yield Finding(
+            AREA, "packed-refs.torn", Kind.TORN,
+            f"packed-refs: {found.fault}; {count} ref{'s' if count != 1 else ''} in it can be read",
+            "packed-refs", "gitsync doctor --fix",
+            Remedy("keep the lines that are whole, and restore the other refs",
+                   partial(_repack, exam)), blocks=True,
+        )  # fmt: skip
+
+
+def _repack(exam: Examination) -> str:
+    common = exam.place.common_dir
+    lines = read_packed(common).lines
+    kept = exam.put_away(common / "packed-refs")
+    write_packed(common, lines)
+    return f"wrote {len(lines)} refs anew; the torn file is {kept}"
+
+
+def torn(exam: Examination) -> Iterator[Finding]:
+    """Every loose ref holds a value."""
+    for ref, path in torn_refs(exam.place.common_dir):
+        value = _candidate(exam, ref)
+        plan = f"put it back to {value[:12]}" if value else "move it away"
+        yield Finding(
+            AREA, "ref.torn", Kind.TORN, f"{ref} holds no value", ref,
+            f"git update-ref {ref} {value}" if value else f"rm {path}",
+            Remedy(plan, partial(_restore, exam, ref, path, value)), blocks=True,
+        )  # fmt: skip
+
+
+def _restore(exam: Examination, ref: str, path: Path, value: Oid | None) -> str:
+    if path.exists() and not path.read_bytes().strip(b"\0\n "):
+        path.unlink()  # an empty file holds nothing to keep
+    elif path.exists():
+        exam.put_away(path)
+    return _write(exam, ref, value, None)
+
+
+def gone(exam: Examination) -> Iterator[Finding]:
+    """No ref has vanished: git deletes a reflog with its ref, a crash does not."""
+    refs = all_refs(exam.place.common_dir)
+    for ref in logged_refs(exam.place.common_dir):
+        if ref in refs or not remembered(exam.place.common_dir, ref):
+            continue
+        value = _candidate(exam, ref)
+        if value is not None:
+            yield Finding(
+                AREA, "ref.gone", Kind.MISSING, f"{ref} is gone; its reflog is not", ref,
+                f"git update-ref {ref} {value}",
+                Remedy(f"put it back to {value[:12]}", partial(_write, exam, ref, value, None)),
+                blocks=True,
+            )  # fmt: skip
+
+
+def own_tags(exam: Examination) -> Iterator[Finding]:
+    """One's numbered snapshots, which have no reflog, are tagged as far as the home knows them."""
+    name = exam.settings.get("gitsync.domain")
+    refs = all_refs(exam.place.common_dir)
+    home = exam.settings.get("gitsync.remote")
+    if name is None or home is None:
+        return
+    start = f"{MIRROR}{home}/tags/{name}@"
+    for mirror, value in refs.items():
+        ref = "refs/tags/" + mirror.rpartition("/")[2]
+        if mirror.startswith(start) and parse_position(ref[10:]) and ref not in refs:
+            yield Finding(
+                AREA, "tag.gone", Kind.MISSING, f"{ref[10:]} has no tag here", ref,
+                f"git update-ref {ref} {value}",
+                Remedy("take it from the home", partial(_write, exam, ref, value, None)),
+            )  # fmt: skip
+
+
+def hollow(exam: Examination) -> Iterator[Finding]:
+    """No ref points to an object that is lost. Looked at after everything was tried for it."""
+    refs = all_refs(exam.place.common_dir)
+    there = present(exam.place, set(refs.values()))
+    # Each ref's whole history is asked about only where something is known to be missing.
+    torn_aside = exam.options.full or any(exam.place.damaged_dir.glob("*/*"))
+    deep = torn_aside and bool(missing_objects(exam.place))
+    for ref, value in sorted(refs.items()):
+        if value in there and not (deep and not is_complete(exam.place, value)):
+            continue
+        other = _candidate(exam, ref, but=value)
+        plan = f"put it back to {other[:12]}" if other else "delete it; its id is kept in the words"
+        if other is None and not ref.startswith((MIRROR, "refs/tags/")):
+            remedy = None  # somebody's branch: nothing better is known, so nothing is done
+        else:
+            remedy = Remedy(plan, partial(_write, exam, ref, other, value))
+        what = f"{ref} needs objects that are lost ({value[:12]})"
+        if other is not None and ref == exam.branch:
+            what += "; the files in the folder are not touched"
+        yield Finding(
+            AREA, "ref.hollow", Kind.TORN, what, ref,
+            f"git update-ref {ref} {other}" if other else "get it from another clone:"
+            " gitsync doctor --fix --remote URL", remedy, blocks=True,
+        )  # fmt: skip
+
+
+def _candidate(exam: Examination, ref: str, but: Oid | None = None) -> Oid | None:
+    """The newest value of a ref that is whole: by its reflog, the packed file, what was fetched
+    of the home, and for ``common`` the verified position."""
+    common = exam.place.common_dir
+    refs = all_refs(common)
+    home = exam.settings.get("gitsync.remote", "origin")
+    guesses = remembered(common, ref)
+    guesses += [refs[one] for one in (ref, f"{MIRROR}{home}/{ref[5:]}") if one in refs]
+    space = exam.settings.get("gitsync.space", "common")
+    if ref == space_branch(space):
+        # An unverified snapshot never is common: only the stored position may say so.
+        own = PositionStore(
+            common / "gitsync", state_home(exam.host.env, exam.host.home), space
+        ).peek()
+        guesses = [own.commit] if own is not None else guesses
+    return next((one for one in guesses if one != but and is_complete(exam.place, one)), None)
+
+
+def _write(exam: Examination, ref: str, value: Oid | None, old: Oid | None) -> str:
+    """Move a ref by stock git, synced, and read it back."""
+    message = ["-m", "gitsync: doctor"]
+    sync = ["-c", "core.fsync=all"]
+    if value is None:
+        if old is not None:
+            exam.place.run(*sync, "update-ref", *message, "-d", ref, old)
+        return f"deleted; it was {old}" if old else "moved away; no whole value is known"
+    done = exam.place.run(*sync, "update-ref", *message, ref, value, old or ZERO)
+    back = all_refs(exam.place.common_dir).get(ref)
+    if back != value:
+        return f"git did not write it: {done.err.strip()[-160:]}"
+    return f"it is {value[:12]} again, read back"
