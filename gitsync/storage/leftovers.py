@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _PROC = Path("/proc")
 _UNFINISHED = (
-    "objects/tmp_obj*",
+    "objects/tmp_obj_*",
     "objects/??/tmp_obj_*",
     "objects/pack/tmp_*",
     "objects/pack/.tmp-*",

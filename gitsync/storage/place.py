@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -67,8 +68,11 @@ class Place:
         root = self.work_tree or self.common_dir
         return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
-    def put_away(self, path: Path, day: str) -> Path:
-        """Move a torn file out of git's sight and return where it is now. Nothing is deleted."""
+    def put_away(self, path: Path, day: str, *, copy: bool = False) -> Path:
+        """Move a torn file out of git's sight and return where it is now. Nothing is deleted.
+
+        ``copy`` leaves it where it is as well.
+        """
         folder = self.damaged_dir / day
         folder.mkdir(parents=True, exist_ok=True)
         inside = path.relative_to(self.common_dir) if path.is_relative_to(self.common_dir) else path
@@ -77,7 +81,10 @@ class Place:
         while target.exists():
             count += 1
             target = folder / f"{name}.{count}"
-        path.rename(target)
+        if copy:
+            shutil.copyfile(path, target)
+        else:
+            path.rename(target)
         fsync_dir(folder)
         fsync_dir(path.parent)
         return target

@@ -91,6 +91,11 @@ class Examination:
         """Move a torn file out of the way; returns where it is now, for people."""
         return self.place.short(self.place.put_away(path, self.day))
 
+    def keep_copy(self, path: Path) -> None:
+        """Keep a copy of a file that is about to lose lines, where torn files are kept."""
+        if path.is_file():
+            self.place.put_away(path, self.day, copy=True)
+
     # -- remotes ----------------------------------------------------------------------------
 
     def remotes(self) -> list[str]:
@@ -141,12 +146,16 @@ class Examination:
             left = [one for one in left if one not in back]
             if not left:
                 break
-        unread = [name for name, found in self._sources.items() if isinstance(found, str)]
+        unread = self.unread()
         if left and unread:
             parts.append(f"{', '.join(unread)} could not be read")
         if left:
             parts.append(f"no remote has {', '.join(one[:12] for one in left[:5])}")
         return "; ".join(parts)
+
+    def unread(self) -> list[str]:
+        """The remotes that could not be read for healing."""
+        return [name for name, found in self._sources.items() if isinstance(found, str)]
 
     def close(self) -> None:
         """Let go of what was fetched for healing."""

@@ -13,6 +13,7 @@ from gitsync.services.chain import first_parents
 from gitsync.services.doctoring.finding import Finding, Kind, Remedy
 from gitsync.services.receiptbook import ReceiptBook
 from gitsync.services.refview import RefView, fetch_view, local_view
+from gitsync.services.sources import known_view
 from gitsync.storage.refs import RefUpdate
 
 if TYPE_CHECKING:
@@ -222,7 +223,7 @@ def everything(exam: Examination) -> Iterator[Finding]:
         return
     verifier = ws.verifier(fresh=True, full=True)
     try:
-        verifier.check(local_view(ws.repo, ws.space), full=True)
+        verifier.check(known_view(ws), full=True)
     except GitsyncError as error:
         yield Finding("ledger", error.code, Kind.WRONG, error.message, mend=error.hint)
     finally:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gitsync.domain.names import parse_position, space_branch
 from gitsync.services.doctoring.finding import Finding, Kind, Remedy
-from gitsync.services.doctoring.store import is_complete, missing_objects
+from gitsync.services.doctoring.store import has_files, is_complete, missing_objects
 from gitsync.services.refview import MIRROR
 from gitsync.storage.positions import PositionStore, state_home
 from gitsync.storage.refetch import present
@@ -77,7 +77,7 @@ def gone(exam: Examination) -> Iterator[Finding]:
     """No ref has vanished: git deletes a reflog with its ref, a crash does not."""
     refs = all_refs(exam.place.common_dir)
     for ref in logged_refs(exam.place.common_dir):
-        if ref in refs or not remembered(exam.place.common_dir, ref):
+        if ref in refs or (exam.place.common_dir / ref).is_file():
             continue
         value = _candidate(exam, ref)
         if value is not None:
@@ -108,29 +108,51 @@ def own_tags(exam: Examination) -> Iterator[Finding]:
 
 
 def hollow(exam: Examination) -> Iterator[Finding]:
-    """No ref points to an object that is lost. Looked at after everything was tried for it."""
+    """No ref stands on an object that is lost. Looked at after everything was tried for it.
+
+    It is about the newest commit of a ref and its files. A gap further back makes no ref move.
+    """
     refs = all_refs(exam.place.common_dir)
     there = present(exam.place, set(refs.values()))
-    # Each ref's whole history is asked about only where something is known to be missing.
     torn_aside = exam.options.full or any(exam.place.damaged_dir.glob("*/*"))
+    # Each ref's files are asked about only where something is known to be missing.
     deep = torn_aside and bool(missing_objects(exam.place))
     for ref, value in sorted(refs.items()):
-        if value in there and not (deep and not is_complete(exam.place, value)):
+        if value in there and not (deep and not has_files(exam.place, value)):
             continue
         other = _candidate(exam, ref, but=value)
-        plan = f"put it back to {other[:12]}" if other else "delete it; its id is kept in the words"
-        if other is None and not ref.startswith((MIRROR, "refs/tags/")):
-            remedy = None  # somebody's branch: nothing better is known, so nothing is done
-        else:
-            remedy = Remedy(plan, partial(_write, exam, ref, other, value))
         what = f"{ref} needs objects that are lost ({value[:12]})"
         if other is not None and ref == exam.branch:
-            what += "; the files in the folder are not touched"
+            what += "; the files in the folder will not be touched"
+        remedy = None
+        # Where nothing better is known, a branch stays: only what can be fetched again goes.
+        if other is not None or (value not in there and ref.startswith((MIRROR, "refs/tags/"))):
+            plan = f"put it back to {other[:12]}" if other else "delete it, for a fetch to bring it"
+            remedy = Remedy(
+                f"if no remote has them, {plan}", partial(_give_up, exam, ref, other, value)
+            )
         yield Finding(
             AREA, "ref.hollow", Kind.TORN, what, ref,
-            f"git update-ref {ref} {other}" if other else "get it from another clone:"
-            " gitsync doctor --fix --remote URL", remedy, blocks=True,
+            "gitsync doctor --fix --remote URL   (of a clone that may have them)", remedy,
+            blocks=True,
         )  # fmt: skip
+
+
+def _give_up(exam: Examination, ref: str, value: Oid | None, old: Oid) -> str:
+    """Let go of a lost value, once every remote has been asked for it."""
+    said = exam.refetch([old])
+    unread = exam.unread()
+    if unread:
+        return f"left as it is: {', '.join(unread)} could not be read, and may have it"
+    if present(exam.place, [old]) and has_files(exam.place, old):
+        return said
+    done = _write(exam, ref, value, old) + f"; it was {old}"
+    # A reflog that names what is lost makes every fsck fail; a copy of it is kept.
+    exam.keep_copy(exam.place.common_dir / "logs" / ref)
+    exam.keep_copy(exam.place.git_dir / "logs" / "HEAD")
+    expire = ("reflog", "expire", "--stale-fix", "--expire=never", "--expire-unreachable=never")
+    exam.place.run(*expire, "HEAD", ref)
+    return done
 
 
 def _candidate(exam: Examination, ref: str, but: Oid | None = None) -> Oid | None:
@@ -158,7 +180,7 @@ def _write(exam: Examination, ref: str, value: Oid | None, old: Oid | None) -> s
     if value is None:
         if old is not None:
             exam.place.run(*sync, "update-ref", *message, "-d", ref, old)
-        return f"deleted; it was {old}" if old else "moved away; no whole value is known"
+        return "deleted" if old else "moved away; no whole value is known"
     done = exam.place.run(*sync, "update-ref", *message, ref, value, old or ZERO)
     back = all_refs(exam.place.common_dir).get(ref)
     if back != value:

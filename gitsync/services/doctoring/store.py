@@ -114,3 +114,8 @@ def missing_objects(place: Place) -> dict[Oid, str]:
 def is_complete(place: Place, oid: Oid) -> bool:
     """Whether an object and everything that it reaches are there, by stock git."""
     return place.run("rev-list", "--quiet", "--objects", oid, "--").code == 0
+
+
+def has_files(place: Place, oid: Oid) -> bool:
+    """Whether a commit's own tree and files are there, whatever lies before it."""
+    return place.run("rev-list", "--quiet", "--objects", "--no-walk", oid, "--").code == 0
