@@ -32,15 +32,17 @@ Check = Callable[[Examination], Iterable[Finding]]
 ROUNDS = 4
 
 STAGES: tuple[tuple[str, tuple[Check, ...]], ...] = (
-    ("the repository", (disk.tools, disk.disk, disk.head, disk.readable)),
+    ("git and the disk", (disk.tools, disk.disk, disk.head)),
+    ("the repository's format", (disk.readable,)),
     ("packed refs", (litter.locks, refs.packed)),
     ("objects", (worktree.index, store.loose, store.packs)),
     ("refs", (refs.torn, refs.gone)),
-    ("what refs reach", (store.complete, refs.hollow, refs.own_tags)),
+    ("what refs reach", (store.complete, refs.hollow)),
     ("leftovers", (litter.temporary, litter.merges)),
     ("set-up and position", (setup.ledger, position.stored, setup.key, setup.pin,
                              position.follows, position.index)),
-    ("the home", (home.rolled_back, home.agrees)),
+    ("what the home had", (home.rolled_back,)),
+    ("the home", (home.own_tags, home.agrees)),
     ("protection", (guard.protection,)),
     ("everything again", (home.everything,)),
 )  # fmt: skip
@@ -71,9 +73,7 @@ def examine(host: Host, options: DoctorOptions) -> Report:
             for check in checks:
                 findings += _run(exam, check)
             if any(one.blocks and one.is_fault for one in findings):
-                # What protects the home is a question of its own.
-                rest = [name for name, _ in STAGES[at + 1 :] if at > 0 or name]
-                return Report(tuple(findings), tuple(rest))
+                return Report(tuple(findings), tuple(name for name, _ in STAGES[at + 1 :]))
     finally:
         exam.close()
     return Report(tuple(findings), ())

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from gitsync.codec.receipts import moment
 from gitsync.codec.records import read_snapshot
 from gitsync.domain.errors import GitsyncError, VerificationError
-from gitsync.domain.names import LOCKS_REF, position_tag, receipts_ref, space_branch
+from gitsync.domain.names import LOCKS_REF, parse_position, position_tag, receipts_ref, space_branch
 from gitsync.services.chain import first_parents
 from gitsync.services.doctoring.finding import Finding, Kind, Remedy
 from gitsync.services.receiptbook import ReceiptBook
-from gitsync.services.refview import RefView, fetch_view, local_view
+from gitsync.services.refview import MIRROR, RefView, fetch_view, local_view
 from gitsync.services.sources import known_view
 from gitsync.storage.refs import RefUpdate
 
@@ -67,6 +67,41 @@ def rolled_back(exam: Examination) -> Iterator[Finding]:
             f"git push {name} " + " ".join(one.ref for one in gone[:3]),
             Remedy("push the ones verified here", partial(_push_tags, remote, gone)), blocks=True,
         )  # fmt: skip
+
+
+def own_tags(exam: Examination) -> Iterator[Finding]:
+    """One's own numbered snapshots are tagged here as far as the home has them.
+
+    Tags have no reflog, so a crash loses them without a trace.
+    """
+    ws = exam.ledger()
+    if ws is None or ws.remote is None or ws.position() is None:
+        return
+    remote, pattern = ws.repo.remote(ws.remote), f"refs/tags/{ws.me()}@*"
+    here = ws.repo.refs.list(pattern)
+    for ref, oid in remote.list(pattern).items():
+        name = ref.removeprefix("refs/tags/")
+        if ref not in here and parse_position(name) is not None:
+            yield Finding(
+                AREA, "tag.gone", Kind.MISSING, f"{ws.remote} has your {name}; it is not tagged"
+                " here", ref, f"git fetch {ws.remote} {ref}:{ref}",
+                Remedy("fetch it, if you signed it", partial(_take_tag, exam, ws, ref, oid)),
+            )  # fmt: skip
+
+
+def _take_tag(exam: Examination, ws: Workspace, ref: str, oid: Oid) -> str:
+    """Fetch a tag to where unverified refs wait, and take it over if this domain signed it."""
+    waiting = f"{MIRROR}{ws.remote}/{ref.removeprefix('refs/')}"
+    ws.repo.remote(str(ws.remote)).fetch([f"+{ref}:{waiting}"])
+    ws = exam.workspace()  # which sees the objects that just came
+    tag = ws.facts.tag(oid)
+    entry = ws.settings().roster.key(ws.facts.tag_signer(tag).blob)
+    if tag.name.decode() != ref.removeprefix("refs/tags/") or entry is None:
+        return "left there: it is no tag of this name by anybody on the roster"
+    if ws.me() not in entry.names:
+        return f"left there: {entry.person} signed it"
+    ws.repo.refs.transact([RefUpdate(ref, oid, None)], message="gitsync: doctor")
+    return f"it is {oid[:12]}, signed by you"
 
 
 def _verified_tips(ws: Workspace, position: VerifiedPosition) -> dict[str, Oid | None]:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from gitsync.codec.settings import ROSTER
-from gitsync.domain.errors import VerificationError
+from gitsync.domain.errors import EnvironmentFault, VerificationError
 from gitsync.domain.names import space_branch
 from gitsync.domain.objects import Oid
 from gitsync.services.doctoring.finding import Finding, Kind, Remedy
@@ -76,9 +76,13 @@ def _verify(exam: Examination, *, aside: bool) -> str:
 
 
 def _view(ws: Workspace) -> RefView:
-    """What was fetched last of the home; asked for where nothing is left of it."""
-    view = known_view(ws)
-    return view if view.common is not None else fresh_view(ws)
+    """What the home shows now, or, offline, what was fetched of it last."""
+    try:
+        return fresh_view(ws)
+    except EnvironmentFault as error:
+        if error.code != "remote.unreachable":
+            raise
+        return known_view(ws)
 
 
 def follows(exam: Examination) -> Iterator[Finding]:
@@ -90,7 +94,7 @@ def follows(exam: Examination) -> Iterator[Finding]:
     view = local_view(ws.repo, ws.space)
     lost = [number for number in range(1, position.number + 1) if number not in view.tags]
     at = f"{ws.space}@{position.number}"
-    again = Remedy("verify what was fetched, and put it back", partial(_again, exam))
+    again = Remedy("verify what the home shows, and take it over", partial(_again, exam))
     if view.common != position.commit:
         shown = view.common[:12] if view.common else "not there"
         yield Finding(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gitsync.domain.names import parse_position, space_branch
+from gitsync.domain.names import space_branch
 from gitsync.services.doctoring.finding import Finding, Kind, Remedy
 from gitsync.services.doctoring.store import has_files, is_complete, missing_objects
 from gitsync.services.refview import MIRROR
@@ -86,24 +86,6 @@ def gone(exam: Examination) -> Iterator[Finding]:
                 f"git update-ref {ref} {value}",
                 Remedy(f"put it back to {value[:12]}", partial(_write, exam, ref, value, None)),
                 blocks=True,
-            )  # fmt: skip
-
-
-def own_tags(exam: Examination) -> Iterator[Finding]:
-    """One's numbered snapshots, which have no reflog, are tagged as far as the home knows them."""
-    name = exam.settings.get("gitsync.domain")
-    refs = all_refs(exam.place.common_dir)
-    home = exam.settings.get("gitsync.remote")
-    if name is None or home is None:
-        return
-    start = f"{MIRROR}{home}/tags/{name}@"
-    for mirror, value in refs.items():
-        ref = "refs/tags/" + mirror.rpartition("/")[2]
-        if mirror.startswith(start) and parse_position(ref[10:]) and ref not in refs:
-            yield Finding(
-                AREA, "tag.gone", Kind.MISSING, f"{ref[10:]} has no tag here", ref,
-                f"git update-ref {ref} {value}",
-                Remedy("take it from the home", partial(_write, exam, ref, value, None)),
             )  # fmt: skip
 
 
