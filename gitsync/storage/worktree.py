@@ -192,7 +192,7 @@ def _in_the_way(done: gitcli.Result) -> RefusedError:
         return RefsMovedError(
             "ref.locked",
             f"another git is at work on these files: {done.err.strip().splitlines()[0]}",
-            hint="run it again; a lock that stays after a crash can be removed by hand",
+            hint="run it again; a lock that stays after a crash goes by: gitsync doctor --fix",
         )
     files = _named(done)
     hint = "keep it first: gitsync snapshot   (or: git stash), then run this again"

@@ -199,7 +199,17 @@ def test_a_ledger_beside_code(ledger, cli, monkeypatch):
     who = ("-c", "user.name=x", "-c", "user.email=x@x.invalid")
     git(app, *who, "commit", "-q", "--allow-empty", "-m", "code")
     key = str(ledger.key("alice"))
-    args = ("init", "--name", "alice", "--path", "plans/", "--remote", "origin", "--key", key)
+    args = (
+        "init",
+        "--name",
+        "alice",
+        "--path",
+        "plans/",
+        "--remote",
+        str(ledger.root / "app.git"),
+        "--key",
+        key,
+    )
     ran = cli(app, *args)
     assert ran.code == 0, ran.err
     protect(ledger.root / "app.git")

@@ -1,4 +1,4 @@
-"""What a home lets anybody do: the verdict by its files and by probes, and that a probe moves nothing."""
+"""What a home lets anybody do, by its files and by probes; and no probe moves anything."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_a_remote_that_takes_impossible_refs_is_shown_nothing_that_matters(whole
 
 
 def test_a_remote_by_address_is_not_asked_unless_told_to(whole):
-    """Over a protocol its files cannot be read, and a push leaves traces: that is the user's choice."""
+    """Over a protocol its files cannot be read, and a push leaves traces: the user decides."""
     folder = whole.folder("james")
     git(folder, "config", "remote.origin.url", f"ext::git %s {whole.hub}")
     git(folder, "config", "protocol.ext.allow", "always")

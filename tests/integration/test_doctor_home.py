@@ -140,7 +140,7 @@ def test_a_home_that_cannot_be_reached(whole):
     whole.hub.rename(whole.root / "away.git")
     found = examine(whole, "james")
     assert faults(found) == ["remote.unreachable"]
-    assert found["skipped"] == ["protection", "everything again"]
+    assert found["skipped"] == ["the home", "protection", "everything again"]
 
 
 def test_a_home_without_atomic_pushes(whole):
@@ -154,7 +154,7 @@ def test_the_newest_of_ones_own_is_taken_only_if_one_signed_it(whole):
     folder = whole.folder("james")
     tag = git(folder, "rev-parse", "james@1")
     git(folder, "update-ref", "-d", "refs/tags/james@1")
-    Hand(whole.hub, whole).put("refs/tags/james@2", git(whole.hub, "rev-parse", "common@1"))
+    Hand(whole).put("refs/tags/james@2", git(whole.hub, "rev-parse", "common@1"))
     found = examine(whole, "james", "--fix")
     states = {
         one["subject"]: one["state"] for one in found["findings"] if one["code"] == "tag.gone"

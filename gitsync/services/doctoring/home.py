@@ -14,6 +14,7 @@ from gitsync.services.doctoring.finding import Finding, Kind, Remedy
 from gitsync.services.receiptbook import ReceiptBook
 from gitsync.services.refview import MIRROR, RefView, fetch_view, local_view
 from gitsync.services.sources import known_view
+from gitsync.storage.indexhealth import index_fault
 from gitsync.storage.refs import RefUpdate
 
 if TYPE_CHECKING:
@@ -180,7 +181,9 @@ def agrees(exam: Examination) -> Iterator[Finding]:
 
 def _check(ws: Workspace, view: RefView) -> tuple[int, ...]:
     """Verify a view without making it this clone's own; the numbers that are not final."""
-    verifier = ws.verifier()
+    # An index that is damaged is for the user to decide on; opening it would make it anew.
+    unfit = index_fault(ws.repo.state_dir / "index.db", ws.ledger())
+    verifier = ws.verifier(fresh=unfit is not None)
     try:
         return verifier.check(view).pending
     finally:
