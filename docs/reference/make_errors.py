@@ -39,6 +39,8 @@ EXITS = {
     "Refusal": "1",
     "Waiting": "1",
     "Subsumed": "0",
+    # What the doctor reports, by the exit code of a run that leaves it as it is.
+    "Finding": "1",
 }
 # Codes put together at run time: the text of the moving part -> its values.
 PARTS = {
@@ -49,6 +51,9 @@ PARTS = {
 }
 # Codes that stand apart from the call that raises them: code -> (words, kind).
 APART = {
+    "guard.force-push": ("...: force-push accepted", "Finding"),
+    "guard.overwriting": ("...: overwriting accepted", "Finding"),
+    "guard.deletion": ("...: deletion accepted", "Finding"),
     "key.private-malformed": ("...", "FormatError"),
     "signature.key": ("...", "FormatError"),
     "queue.received": ("it is in the queue; this run was limited", "Subsumed"),
@@ -66,7 +71,7 @@ TABLES = {
 OTHERS = re.compile(
     r"(gitsync|user|commit|gpg|branch|remote|core|init|push|pull|extensions|index|message|policy"
     r"|schema|witness)\.(anchor|domain|invalid|key|path|pin|remote|space|name|email|signingkey"
-    r"|gpgsign|format|db|sig|yaml|lock|gitsync|worktree|default)|.*-pipelines\.yml|.*\.(lock|pub)"
+    r"|gpgsign|format|db|sig|yaml|lock|gitsync|worktree|default|fsync|hookspath)|(receive|transfer)\.[a-z]+|config\.worktree|packed-refs\.new|.*-pipelines\.yml|.*\.(lock|pub)"
 )
 
 
@@ -160,6 +165,8 @@ def scan(path: Path, shared: dict[str, str]) -> list[Found]:
                 words = template(node.args[place + 1]) if len(node.args) > place + 1 else "..."
                 if name == "_fail":  # its position comes between the code and the words
                     words = template(node.args[-1])
+                if name == "Finding":  # its kind comes between them
+                    words = template(node.args[place + 2])
                 found += [Found(code, words, kind) for code in these]
                 break
     return found

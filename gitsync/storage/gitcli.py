@@ -37,6 +37,17 @@ _KEPT = frozenset(
 )
 
 
+# What git says of files that a crash has torn.
+_TORN = (
+    "bad object",
+    "is empty",
+    "is corrupt",
+    "unable to read",
+    "packed-refs",
+    "index file",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """How a git process ended: its exit code and what it wrote."""
@@ -53,7 +64,9 @@ class GitError(EnvironmentFault):
         verb = next((arg for arg in args if not arg.startswith("-")), "git")
         lines = [line for line in result.err.splitlines() if line.strip()]
         said = "\n".join(lines[-6:]) or f"exit code {result.code}"
-        super().__init__("git.failed", f"git {verb} failed: {said}")
+        torn = any(word in result.err for word in _TORN)
+        hint = "a crash may have torn something: gitsync doctor" if torn else None
+        super().__init__("git.failed", f"git {verb} failed: {said}", hint=hint)
         self.result = result
 
 

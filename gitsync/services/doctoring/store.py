@@ -30,7 +30,7 @@ def loose(exam: Examination) -> Iterator[Finding]:
     """Every loose object inflates and is what its name says."""
     for one in torn_objects(exam.place.objects_dir, None if exam.options.full else NEWEST):
         yield Finding(
-            AREA, "object.torn", Kind.TORN, f"{exam.place.short(one.path)}: {one.why}",
+            AREA, "object.torn", Kind.TORN, f"the object {str(one.oid)[:12]}: {one.why}",
             str(one.oid), "gitsync doctor --fix",
             Remedy("move it away and fetch it again", partial(_replace, exam, one)), blocks=True,
         )  # fmt: skip
