@@ -10,9 +10,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitsync.codec.gitobjects import parse_commit, parse_tag, parse_tree
 from gitsync.codec.pack import PackBuilder
-from gitsync.domain.errors import GitsyncError, VerificationError
+from gitsync.domain.errors import GitsyncError
 from gitsync.domain.objects import Oid
 from gitsync.storage import gitcli
 from gitsync.storage.durable import save_pack
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from gitsync.storage.objects import GitObjects
     from gitsync.storage.place import Place
 
-_MODE_SUBMODULE = b"160000"
 _A_PACK = 64 << 20  # bytes of content gathered before a pack is written
 
 
@@ -50,30 +48,33 @@ class Source:
         Returns those of them that are there now, read back by stock git.
         """
         wanted = list(dict.fromkeys(wanted))
+        here = _present(self.folder, wanted)
+        if not here:
+            return []
+        reached = gitcli.run(
+            ["rev-list", "--objects", "--no-object-names", "--stdin"],
+            cwd=self.folder,
+            stdin="\n".join(here).encode(),
+        ).out.decode()
+        # A tag that is asked for is no part of the list of what it reaches.
+        names = list(dict.fromkeys([*here, *map(Oid, reached.split())]))
+        there = present(self._place, names)
+        self._copy([one for one in names if one not in there])
+        back = present(self._place, wanted)
+        return [one for one in wanted if one in back]
+
+    def _copy(self, oids: Iterable[Oid]) -> None:
+        """Copy objects as packs, each checked by its id."""
         store, builder, size = self._open(), PackBuilder(), 0
-        todo, seen = list(wanted), set(wanted)
-        have = present(self._place, wanted)
-        while todo:
-            oid = todo.pop()
-            if oid in have:
-                continue
-            try:
-                kind, data = store.read(oid)
-            except VerificationError:
-                continue  # this remote does not have it
+        for oid in oids:
+            kind, data = store.read(oid)
             builder.add(kind, data)
-            size += len(data)
+            size += len(data) + 1
             if size > _A_PACK:
                 save_pack(builder.finish(), self._place.objects_dir)
                 builder, size = PackBuilder(), 0
-            below = [one for one in _reached(kind, data) if one not in seen]
-            have = have | present(self._place, below)
-            seen.update(below)
-            todo += below
         if size:
             save_pack(builder.finish(), self._place.objects_dir)
-        back = present(self._place, wanted)
-        return [one for one in wanted if one in back]
 
     def _open(self) -> GitObjects:
         if self._store is None:
@@ -90,27 +91,16 @@ class Source:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _reached(kind: str, data: bytes) -> list[Oid]:
-    """The objects that one names, not counting what lies in other repositories."""
-    if kind == "commit":
-        commit = parse_commit(data)
-        return [commit.tree, *commit.parents]
-    if kind == "tag":
-        return [parse_tag(data).target]
-    if kind == "tree":
-        return [
-            Oid(raw.hex()) for mode, raw in parse_tree(data).values() if mode != _MODE_SUBMODULE
-        ]
-    return []
-
-
 def present(place: Place, oids: Collection[Oid]) -> set[Oid]:
     """Which of these objects the repository has, by stock git."""
+    return _present(place.work_tree or place.git_dir, oids)
+
+
+def _present(folder: Path, oids: Collection[Oid]) -> set[Oid]:
     if not oids:
         return set()
-    out = place.run(
-        "cat-file", "--batch-check=%(objectname) %(objecttype)", stdin="\n".join(oids).encode()
-    ).out
+    asked = ["cat-file", "--batch-check=%(objectname) %(objecttype)"]
+    out = gitcli.run(asked, cwd=folder, stdin="\n".join(oids).encode(), check=False).out
     rows = [line.split() for line in out.decode().splitlines()]
     return {Oid(row[0]) for row in rows if len(row) == 2 and row[1] != "missing"}
 

@@ -56,37 +56,44 @@ def _repack(exam: Examination) -> str:
 def torn(exam: Examination) -> Iterator[Finding]:
     """Every loose ref holds a value."""
     for ref, path in torn_refs(exam.place.common_dir):
-        value = _candidate(exam, ref)
-        plan = f"put it back to {value[:12]}" if value else "move it away"
+        guess = next(iter(_guesses(exam, ref)), None)
         yield Finding(
             AREA, "ref.torn", Kind.TORN, f"{ref} holds no value", ref,
-            f"git update-ref {ref} {value}" if value else f"rm {path}",
-            Remedy(plan, partial(_restore, exam, ref, path, value)), blocks=True,
+            f"git update-ref {ref} {guess}" if guess else f"rm {path}",
+            Remedy(f"put it back to {guess[:12]}" if guess else "move it away",
+                   partial(_restore, exam, ref, path)), blocks=True,
         )  # fmt: skip
-
-
-def _restore(exam: Examination, ref: str, path: Path, value: Oid | None) -> str:
-    if path.exists() and not path.read_bytes().strip(b"\0\n "):
-        path.unlink()  # an empty file holds nothing to keep
-    elif path.exists():
-        exam.put_away(path)
-    return _write(exam, ref, value, None)
 
 
 def gone(exam: Examination) -> Iterator[Finding]:
     """No ref has vanished: git deletes a reflog with its ref, a crash does not."""
     refs = all_refs(exam.place.common_dir)
     for ref in logged_refs(exam.place.common_dir):
-        if ref in refs or (exam.place.common_dir / ref).is_file():
-            continue
-        value = _candidate(exam, ref)
-        if value is not None:
+        path = exam.place.common_dir / ref
+        guess = next(iter(_guesses(exam, ref)), None)
+        if ref not in refs and guess is not None and not path.is_file():
             yield Finding(
                 AREA, "ref.gone", Kind.MISSING, f"{ref} is gone; its reflog is not", ref,
-                f"git update-ref {ref} {value}",
-                Remedy(f"put it back to {value[:12]}", partial(_write, exam, ref, value, None)),
+                f"git update-ref {ref} {guess}",
+                Remedy(f"put it back to {guess[:12]}", partial(_restore, exam, ref, path)),
                 blocks=True,
             )  # fmt: skip
+
+
+def _restore(exam: Examination, ref: str, path: Path) -> str:
+    """Put a ref back to its newest value that is whole, after asking the remotes for the newest."""
+    guesses = _guesses(exam, ref)
+    if guesses and not is_complete(exam.place, guesses[0]):
+        # A run that was cut off may have moved a torn object away and not fetched it yet.
+        exam.refetch(guesses[:1])
+        if not is_complete(exam.place, guesses[0]) and exam.unread():
+            return f"left as it is: {', '.join(exam.unread())} could not be read, and may have it"
+    value = next((one for one in guesses if is_complete(exam.place, one)), None)
+    if path.exists() and not path.read_bytes().strip(b"\0\n "):
+        path.unlink()  # an empty file holds nothing to keep
+    elif path.exists():
+        exam.put_away(path)
+    return _write(exam, ref, value, None)
 
 
 def hollow(exam: Examination) -> Iterator[Finding]:
@@ -102,7 +109,8 @@ def hollow(exam: Examination) -> Iterator[Finding]:
     for ref, value in sorted(refs.items()):
         if value in there and not (deep and not has_files(exam.place, value)):
             continue
-        other = _candidate(exam, ref, but=value)
+        others = (one for one in _guesses(exam, ref) if one != value)
+        other = next((one for one in others if is_complete(exam.place, one)), None)
         what = f"{ref} needs objects that are lost ({value[:12]})"
         if other is not None and ref == exam.branch:
             what += "; the files in the folder will not be touched"
@@ -137,9 +145,9 @@ def _give_up(exam: Examination, ref: str, value: Oid | None, old: Oid) -> str:
     return done
 
 
-def _candidate(exam: Examination, ref: str, but: Oid | None = None) -> Oid | None:
-    """The newest value of a ref that is whole: by its reflog, the packed file, what was fetched
-    of the home, and for ``common`` the verified position."""
+def _guesses(exam: Examination, ref: str) -> list[Oid]:
+    """What a ref may have held, newest first: by its reflog, the packed file, what was fetched
+    of the home. For ``common``, the verified position alone."""
     common = exam.place.common_dir
     refs = all_refs(common)
     home = exam.settings.get("gitsync.remote", "origin")
@@ -152,7 +160,7 @@ def _candidate(exam: Examination, ref: str, but: Oid | None = None) -> Oid | Non
             common / "gitsync", state_home(exam.host.env, exam.host.home), space
         ).peek()
         guesses = [own.commit] if own is not None else guesses
-    return next((one for one in guesses if one != but and is_complete(exam.place, one)), None)
+    return list(dict.fromkeys(guesses))
 
 
 def _write(exam: Examination, ref: str, value: Oid | None, old: Oid | None) -> str:
