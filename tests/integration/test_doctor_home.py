@@ -60,6 +60,7 @@ def test_another_history_is_never_pushed_over(whole):
     """What the home shows does not lead to what was verified: only people can settle that."""
     stray = git(whole.hub, "-c", "user.name=x", "-c", "user.email=x@x.invalid",
                 "commit-tree", "-m", "stray", "common~1^{tree}", "-p", "common~1")  # fmt: skip
+    git(whole.hub, "config", "receive.denyNonFastForwards", "false")
     git(whole.hub, "update-ref", "refs/heads/common", stray)
     changed = refs(whole.hub)
     found = examine(whole, "james", "--fix")
@@ -155,10 +156,12 @@ def test_the_newest_of_ones_own_is_taken_only_if_one_signed_it(whole):
     tag = git(folder, "rev-parse", "james@1")
     git(folder, "update-ref", "-d", "refs/tags/james@1")
     Hand(whole).put("refs/tags/james@2", git(whole.hub, "rev-parse", "common@1"))
+    git(whole.folder("alice"), "tag", "-s", "-m", "not james", "james@3", "common")
+    git(whole.folder("alice"), "push", "-q", "--no-verify", "origin", "james@3")
     found = examine(whole, "james", "--fix")
-    states = {
-        one["subject"]: one["state"] for one in found["findings"] if one["code"] == "tag.gone"
-    }
-    assert states == {"refs/tags/james@1": "mended", "refs/tags/james@2": "failed"}
+    tags = {one["subject"][10:]: one for one in found["findings"] if one["code"] == "tag.gone"}
+    states = {name: one["state"] for name, one in tags.items()}
+    assert states == {"james@1": "mended", "james@2": "failed", "james@3": "failed"}
+    assert tags["james@3"]["done"] == "left there: alice signed it"
     assert git(folder, "tag", "--list", "james@*") == "james@1"
     assert git(folder, "rev-parse", "james@1") == tag
