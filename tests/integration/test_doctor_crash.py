@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from gitsync.storage.refhealth import all_refs
 from tests.integration import invariants
 from tests.integration.doctorkit import (
     aged,
@@ -192,7 +193,7 @@ def test_ones_own_lost_commit_waits_for_a_remote_that_cannot_be_read(whole):
     whole.cli("james", "snapshot", "-m", "mine")
     whole.cli("james", "push")
     loosen(folder)
-    before = refs(folder)
+    before = all_refs(folder / ".git")
     whole.hub.rename(whole.root / "away.git")
     tear(object_file(folder, git(folder, "rev-parse", "HEAD")), "empty")
     found = examine(whole, "james", "--fix")
@@ -201,11 +202,11 @@ def test_ones_own_lost_commit_waits_for_a_remote_that_cannot_be_read(whole):
     tried = [one["done"] for one in hollow if one["done"] is not None]
     assert tried
     assert all("could not be read, and may have it" in done for done in tried)
-    assert refs(folder) == before
+    assert all_refs(folder / ".git") == before
     (whole.root / "away.git").rename(whole.hub)
     found = examine(whole, "james", "--fix")
     assert faults(found) == []
-    assert refs(folder) == before
+    assert all_refs(folder / ".git") == before
 
 
 @pytest.mark.parametrize(

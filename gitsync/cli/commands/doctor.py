@@ -112,8 +112,8 @@ command = define(
     Options,
     help="""Find what is torn, missing, stale, half-done or unprotected, and mend it.
 
-    Looks at this clone and at its home, changes nothing without --fix, and ends with 1 if anything
-    is wrong. --fix heals only what is safe, reads it back, and moves torn files to
+    Looks at this clone and, by a fetch, at its home; mends nothing without --fix; ends with 1 if
+    anything is wrong. --fix heals only what is safe, reads it back, and moves torn files to
     .git/gitsync/damaged instead of deleting them.""",
     example="gitsync doctor\ngitsync doctor --fix\ngitsync doctor --full --remote ../backup.git\n"
     "gitsync doctor --probe",
