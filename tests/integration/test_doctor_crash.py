@@ -10,6 +10,9 @@ import time
 
 import pytest
 
+from gitsync.domain.errors import RefusedError
+from gitsync.services.doctoring import litter
+from gitsync.services.doctoring.examination import DoctorOptions, Examination
 from gitsync.storage.refhealth import all_refs
 from tests.integration import invariants
 from tests.integration.doctorkit import (
@@ -369,6 +372,22 @@ def test_a_stale_lock_goes_and_one_in_use_stays(whole, name):
     assert mended(examine(whole, "james", "--fix")) == ["lock.stale"]
     assert not lock.exists()
     sound(whole, "james")
+
+
+def test_a_lock_that_is_taken_between_looking_and_mending_stays(whole):
+    lock = whole.folder("james") / ".git/index.lock"
+    lock.write_bytes(b"")
+    aged(lock, whole)
+    exam = Examination.begin(whole.host("james"), DoctorOptions(fix=True))
+    (found,) = litter.locks(exam)
+    holder = subprocess.Popen(["sleep", "60"], stdin=lock.open("rb"))
+    try:
+        with pytest.raises(RefusedError, match=f"process {holder.pid} has it open"):
+            found.remedy.apply()
+    finally:
+        holder.kill()
+        holder.wait()
+    assert lock.exists()
 
 
 def test_a_lock_stays_while_any_git_is_at_work_here(whole):

@@ -93,20 +93,23 @@ def _run(exam: Examination, check: Check) -> list[Finding]:
         found = _look(exam, check)
     left = {one.key for one in found}
     settled = [
-        replace(one, state=State.FAILED if key in left else State.MENDED)
+        replace(one, state=State.MENDED)
+        if one.state is State.OPEN and key not in left
+        else replace(one, state=State.FAILED)
         for key, one in tried.items()
     ]
     return settled + [one for one in found if one.key not in tried]
 
 
 def _mend(one: Finding) -> Finding:
+    """Apply a remedy. What stopped counts as failed, whatever a second look shows."""
     assert one.remedy is not None  # noqa: S101 - only such findings get here
     try:
         return replace(one, done=one.remedy.apply())
     except GitsyncError as error:
-        return replace(one, done=f"failed: {error.message}")
+        return replace(one, state=State.FAILED, done=f"failed: {error.message}")
     except OSError as error:
-        return replace(one, done=f"failed: {error.strerror or error}")
+        return replace(one, state=State.FAILED, done=f"failed: {error.strerror or error}")
 
 
 def _look(exam: Examination, check: Check) -> list[Finding]:

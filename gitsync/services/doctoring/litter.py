@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+from gitsync.domain.errors import RefusedError
 from gitsync.services.doctoring.examination import BLIND_LOCK_SECONDS
 from gitsync.services.doctoring.finding import Finding, Kind, Remedy
 from gitsync.storage.leftovers import age, lock_files, unfinished, users
@@ -58,7 +59,7 @@ def _drop_lock(exam: Examination, path: Path) -> str:
     who = users(exam.place, [path])
     busy = _in_use(exam, path, who)  # somebody may have come meanwhile
     if busy is not None:
-        return f"left alone: {busy}"
+        raise RefusedError("lock.in-use", f"left alone: {busy}")
     return f"moved to {exam.put_away(path)}"
 
 
