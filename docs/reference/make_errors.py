@@ -39,6 +39,7 @@ EXITS = {
     "Refusal": "1",
     "Waiting": "1",
     "Subsumed": "0",
+    # What a hook and the doctor report, by the exit code of a run that leaves it as it is.
     "Finding": "1",
     "notice": "0",
 }
@@ -51,6 +52,9 @@ PARTS = {
 }
 # Codes that stand apart from the call that raises them: code -> (words, kind).
 APART = {
+    "guard.force-push": ("...: force-push accepted", "Finding"),
+    "guard.overwriting": ("...: overwriting accepted", "Finding"),
+    "guard.deletion": ("...: deletion accepted", "Finding"),
     "key.private-malformed": ("...", "FormatError"),
     "signature.key": ("...", "FormatError"),
     "queue.received": ("it is in the queue; this run was limited", "Subsumed"),
@@ -70,12 +74,12 @@ SECTIONS = """
     policy schema witness
 """
 NAMES = """
-    anchor auto commentchar db default domain email format fsync gitsync gpgsign invalid json key
+    anchor auto commentchar db default domain email format fsync gitsync gpgsign hookspath invalid json key
     lock name path pin remote sig signingkey space worktree yaml
 """
 OTHERS = re.compile(
     rf"(?:{'|'.join(SECTIONS.split())})\.(?:{'|'.join(NAMES.split())})"
-    r"|.*-pipelines\.yml|.*\.(?:lock|pub|json)"
+    r"|(?:receive|transfer)\.[a-z]+|config\.worktree|packed-refs\.new|.*-pipelines\.yml|.*\.(?:lock|pub|json)"
 )
 
 
@@ -169,6 +173,8 @@ def scan(path: Path, shared: dict[str, str]) -> list[Found]:
                 words = template(node.args[place + 1]) if len(node.args) > place + 1 else "..."
                 if name == "_fail":  # its position comes between the code and the words
                     words = template(node.args[-1])
+                if name == "Finding":  # its kind comes between them
+                    words = template(node.args[place + 2])
                 found += [Found(code, words, kind) for code in these]
                 break
     return found

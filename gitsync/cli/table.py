@@ -47,6 +47,7 @@ SECTIONS: tuple[tuple[str, dict[str, tuple[str, str]]], ...] = (
         {
             "log": ("log", "The numbered history."),
             "verify": ("verify", "Prove the ledger: signatures, numbers, every merge."),
+            "doctor": ("doctor", "Find what is torn or unprotected, and mend it."),
             "hooks": ("hooks", "Git's hooks, in a clone or a home: install, uninstall, status."),
             "witness": ("witness", "Decide proposals and number snapshots: run, install-ci."),
         },

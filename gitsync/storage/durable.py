@@ -143,13 +143,15 @@ def make_folder(path: Path) -> None:
 
 
 def move_file(path: Path, target: Path) -> None:
-    """Give a file another name in the same folder, in place of what had it; synced.
+    """Give a file another name on the same disk, in place of what had it; synced.
 
     Raises EnvironmentFault.
     """
     with _faults(path):
         effects.rename(path, target)
         effects.sync_folder(target.parent)
+        if path.parent != target.parent:
+            effects.sync_folder(path.parent)
 
 
 def add_name(path: Path, name: Path) -> None:

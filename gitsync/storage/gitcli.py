@@ -41,6 +41,15 @@ _KEPT = frozenset(
 )
 
 
+# What git says of files that a crash has torn.
+_TORN = (
+    "bad object",
+    "is empty",
+    "is corrupt",
+    "unable to read",
+    "packed-refs",
+    "index file",
+)
 # Everything that a git writes is synced before it ends, but for folders and its configuration.
 SYNCED = ("-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync")
 # Refs are the old ones or the new ones after a power cut, never empty files, which git's own
@@ -72,7 +81,9 @@ class GitError(EnvironmentFault):
         verb = next((arg for arg in args if not arg.startswith("-")), "git")
         lines = [line for line in result.err.splitlines() if line.strip()]
         said = "\n".join(lines[-6:]) or f"exit code {result.code}"
-        super().__init__("git.failed", f"git {verb} failed: {said}")
+        torn = any(word in result.err for word in _TORN)
+        hint = "a crash may have torn something: gitsync doctor" if torn else None
+        super().__init__("git.failed", f"git {verb} failed: {said}", hint=hint)
         self.result = result
 
 

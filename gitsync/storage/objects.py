@@ -235,5 +235,5 @@ def _unreadable(oid: str, error: Exception) -> VerificationError:
     return VerificationError(
         "object.damaged",
         f"the object {oid[:12]} cannot be read: {error}",
-        hint="run 'git fsck', and fetch the object again from a remote",
+        hint="find what is torn, and fetch it again: gitsync doctor --fix",
     )

@@ -62,7 +62,7 @@ def create_packed(common_dir: Path, refs: Mapping[str, tuple[Oid, Oid | None]]) 
         raise RefsMovedError(
             "ref.locked",
             f"another git is at work on {path.name}",
-            hint=f"run it again; if no git runs, a crash left {path}.lock: remove it",
+            hint="run it again; if no git runs, a crash left the lock: gitsync doctor --fix",
         )
 
 
@@ -109,7 +109,7 @@ def _read(path: Path) -> dict[bytes, tuple[bytes, bytes | None]]:
     except FileNotFoundError:
         return {}
     broken = EnvironmentFault(
-        "ref.broken", f"{path} is torn", hint="restore it: git fetch, and run git fsck"
+        "ref.broken", f"{path} is torn", hint="restore it: gitsync doctor --fix"
     )
     if data and not data.endswith(b"\n"):
         raise broken

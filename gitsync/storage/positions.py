@@ -80,6 +80,10 @@ class PositionStore:
             )
         return here
 
+    def peek(self) -> VerifiedPosition | None:
+        """What this repository's own file says, or None; compared with nothing."""
+        return _read(self._repo_file)
+
     def furthest(self, anchor: Oid | None) -> VerifiedPosition | None:
         """The highest position that any clone of this user has verified: no remote may show less.
 

@@ -69,7 +69,7 @@ class Refs:
         if len(value) == 40 and all(char in "0123456789abcdef" for char in value):
             return Oid(value)
         raise EnvironmentFault(
-            "ref.broken", f"the ref {ref} is torn", hint=f"restore it: git fetch, or remove {ref}"
+            "ref.broken", f"the ref {ref} is torn", hint="restore it: gitsync doctor --fix"
         )
 
     def _packed(self, ref: str) -> Oid | None:
@@ -124,7 +124,7 @@ class Refs:
             return RefsMovedError(
                 "ref.locked",
                 f"another git holds a lock: {last}",
-                hint="run it again; a lock that stays after a crash can be removed by hand",
+                hint="run it again; a lock that stays after a crash goes by: gitsync doctor --fix",
             )
         return EnvironmentFault("ref.failed", f"git could not move the refs: {last}")
 

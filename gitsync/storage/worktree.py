@@ -33,7 +33,7 @@ MAX_FILE_BYTES = 512 << 20
 _SYNCED_FILES = 100
 
 # What git leaves in its folder while it waits for the user, and what a commit clears away.
-_UNFINISHED = (
+UNFINISHED = (
     "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply", "BISECT_LOG",
 )  # fmt: skip
 _SETTLED = (
@@ -91,7 +91,7 @@ class WorkTree:
 
     def refuse_unfinished(self) -> None:
         """Raises RefusedError ``merge.unsettled`` in the middle of a merge, rebase or the like."""
-        found = [name for name in _UNFINISHED if (self.repo.git_dir / name).exists()]
+        found = [name for name in UNFINISHED if (self.repo.git_dir / name).exists()]
         if found:
             raise RefusedError(
                 "merge.unsettled",
@@ -252,7 +252,7 @@ def _in_the_way(done: gitcli.Result) -> RefusedError:
         return RefsMovedError(
             "ref.locked",
             f"another git is at work on these files: {done.err.strip().splitlines()[0]}",
-            hint="run it again; a lock that stays after a crash can be removed by hand",
+            hint="run it again; a lock that stays after a crash goes by: gitsync doctor --fix",
         )
     files = _named(done)
     hint = "keep it first: gitsync snapshot   (or: git stash), then run this again"
