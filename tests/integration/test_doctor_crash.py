@@ -14,6 +14,7 @@ from gitsync.domain.errors import RefusedError
 from gitsync.services.doctoring import litter
 from gitsync.services.doctoring.examination import DoctorOptions, Examination
 from gitsync.storage.refhealth import all_refs
+from tests.faults.kit import killed_at
 from tests.integration import invariants
 from tests.integration.doctorkit import (
     aged,
@@ -27,7 +28,7 @@ from tests.integration.doctorkit import (
     refs,
     told,
 )
-from tests.integration.peoplekit import dies_at, git
+from tests.integration.peoplekit import git
 
 
 @pytest.fixture
@@ -465,15 +466,19 @@ def wreck(ledger):
     aged(lock, ledger)
 
 
+def whole_fix(whole):
+    return lambda: whole.cli("james", "doctor", "--fix")
+
+
 @pytest.mark.slow
 def test_healing_killed_anywhere_and_run_again_equals_healing_once(whole):
     folder = whole.folder("james")
     before = refs(folder)
-    steps = 0
+    steps = -2
     while True:
-        steps += 1
+        steps += 3  # every third of some two hundred effects
         wreck(whole)
-        finished = not dies_at(steps, lambda: whole.cli("james", "doctor", "--fix"))
+        finished = not killed_at(whole_fix(whole), steps, after=bool(steps % 2))
         found = examine(whole, "james", "--fix")
         # What the killed run fetched for healing is younger than the bound for leftovers.
         assert faults(found) == [], (steps, found["findings"])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.faults.kit import killed_at
 from tests.integration import invariants
 from tests.integration.doctorkit import examine, faults, mended, protect, refs, told
 from tests.integration.ledgerkit import Hand
-from tests.integration.peoplekit import dies_at, git
+from tests.integration.peoplekit import git
 
 RECEIPTS = "refs/heads/gitsync/receipts/common"
 LOCKS = "refs/heads/gitsync/locks"
@@ -80,13 +81,13 @@ def test_a_remote_that_is_not_the_home_is_not_filled(whole):
 
 def test_a_witness_that_died_anywhere_leaves_nothing_unsaid(whole):
     """Killed at each step: the doctor names what is half-done or finds nothing, and a run mends."""
-    seen, step = set(), 0
+    seen, step = set(), -1
     while True:
-        step += 1
+        step += 4
         whole.clock.tick()
         whole.propose("james", f"k/{step}.md", f"{step}\n", f"k-{step}")
         whole.cli("alice", "pull")
-        if not dies_at(step, whole.witness):
+        if not killed_at(whole.witness, step, after=step % 8 == 3):
             break
         found = examine(whole, "carol")
         half = [one for one in found["findings"] if one["area"] == "home"]
