@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gitsync.domain.objects import Oid
     from gitsync.services.host import Host
 
-HOOKS = ("pre-receive", "post-receive")
+HOOKS = ("pre-receive", "reference-transaction", "post-receive")
 # What git itself has to do in a home, and why: see docs/guides/bare-home.md.
 SETTINGS = {
     "receive.fsckObjects": "true",

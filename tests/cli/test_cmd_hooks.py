@@ -91,7 +91,7 @@ def test_a_home_is_guarded_shown_and_let_go(ledger, document):
         "../hub.git is guarded: what is pushed here is held against its ledger",
         f"ledger  {ledger.anchor}",
         "proven  common@1",
-        "hooks   pre-receive, post-receive",
+        "hooks   pre-receive, reference-transaction, post-receive",
     ]
     ran = ledger.cli("alice", "hooks", "status", "--bare", "../hub.git", "--json")
     found = document(ran.out, "home-hooks")

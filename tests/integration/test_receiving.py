@@ -528,3 +528,26 @@ def test_what_was_changed_behind_the_hook_is_seen_at_the_next_push(ledger, outsi
     tip = git(outside.path, "rev-parse", "refs/heads/gitsync/locks")
     more = stamp.commit("alice", stamp.facts.commit(tip).tree, tip)
     refused(outside, "snapshot.malformed", f"{more}:refs/heads/gitsync/locks")
+
+
+def test_objects_are_on_disk_before_a_ref_names_them(ledger, outside, tmp_path):
+    """In the order in which the system was asked, by the hooks that git runs."""
+    log = tmp_path / "log"
+    fake = tmp_path / "bin" / "sync"
+    fake.parent.mkdir()
+    fake.write_text(
+        f'#!/bin/sh\necho "$*" >> {log}\nls refs/heads/proposals/james >> {log} 2>&1\nexit 0\n'
+    )
+    fake.chmod(0o755)
+    oid = outside.hand.change("james", {"p.md": b"p\n"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
+        assert outside.send("refs/heads/proposals/james/p", oid) is None
+    first, before, last, after = log.read_text().splitlines()
+    assert first == "objects/pack"
+    assert before == "p.lock"  # not the ref yet
+    assert set(last.split()) == {
+        "refs", "objects/pack", "refs/heads", "refs/heads/proposals",
+        "refs/heads/proposals/james",
+    }  # fmt: skip
+    assert after == "p"
