@@ -69,7 +69,14 @@ def _commands(_app: App) -> list[str]:
     return list(COMMANDS)
 
 
+def _presets(_app: App) -> list[str]:
+    from gitsync.codec.presets import list_presets
+
+    return list(list_presets())
+
+
 artifacts = _offer(_artifacts)
+presets = _offer(_presets)
 types = _offer(_types)
 proposals = _offer(_proposals)
 own_proposals = _offer(_own_proposals)

@@ -4,6 +4,7 @@ import pytest
 
 from gitsync.domain.artifact import ArtifactChange, ArtifactHead
 from gitsync.domain.errors import FormatError
+from gitsync.domain.links import plain_link
 from gitsync.domain.policy import Requirement
 from gitsync.domain.schema import ArtifactType, Move, Schema, Violation
 
@@ -184,7 +185,15 @@ def test_roles_and_required_fields():
         ({"folder": "a\nb"}, "schema.folder"),
         ({"paths": ("/x",)}, "glob.malformed"),
         ({"required": ("a:",)}, "schema.field"),
-        ({"links": ("",)}, "schema.field"),
+        ({"links": {"": plain_link("")}}, "schema.field"),
+        ({"numbered": 10}, "schema.numbered"),
+        ({"numbered": -1}, "schema.numbered"),
+        ({"file": "x.md"}, "schema.file"),
+        ({"file": "../{id}.md"}, "schema.file"),
+        ({"file": "{id}-{slug}"}, "schema.file"),
+        ({"done": ("gone",)}, "schema.unknown-state"),
+        ({"started": "gone"}, "schema.unknown-state"),
+        ({"sparse": ("gone",)}, "schema.unknown-state"),
         ({"states": ("a", "a"), "initial": "a"}, "schema.state"),
         ({"states": ("*",), "initial": "*"}, "schema.state"),
         ({"states": ("a\x1b",), "initial": "a\x1b"}, "schema.state"),
