@@ -143,6 +143,11 @@ class ArtifactType:
         """The states in the words of a hint."""
         return f"states: {', '.join(self.states) or 'none'}"
 
+    @property
+    def one(self) -> str:
+        """The type with its article: ``a plan``, ``an eip``."""
+        return f"{'an' if self.name[0] in 'aeiou' else 'a'} {self.name}"
+
     def move(self, before: str, after: str) -> Move | None:
         """The declared transition between two states, None if there is none."""
         for move in self.transitions:
@@ -150,9 +155,9 @@ class ArtifactType:
                 return move
         return None
 
-    def reachable(self, state: str) -> tuple[str, ...]:
-        """The states that one transition leads to."""
-        return tuple(m.after for m in self.transitions if m.before == state and m.after != state)
+    def ways(self, state: str) -> tuple[Move, ...]:
+        """The transitions that lead out of a state."""
+        return tuple(m for m in self.transitions if m.before == state and m.after != state)
 
     def lacking(self, missing: tuple[str, ...], status: str | None) -> tuple[str, ...]:
         """Of the fields that are ``missing``, those that an artifact in this state must have."""

@@ -269,6 +269,14 @@ class Policy:
                 found.append(Requirement(rule.name, rule.role, rule.proposer_counts, paths))
         return tuple(found)
 
+    def who(self, role: str | None, what: str) -> str:
+        """``what`` with whose consent it takes, for a message: ``Final by editor (alice, bo)``."""
+        if role is None:
+            return what
+        known = self.roles.get(role)
+        people = ", ".join(sorted(known.people)[:8]) if known is not None else "nobody"
+        return f"{what} by {role} ({people})"
+
     def denied(self, path: str) -> str | None:
         """The pattern that forbids ``path`` to everyone, None if there is none.
 

@@ -21,12 +21,14 @@ MERGE_STRATEGIES = frozenset({"scalar", "set", "list", "counter", "max", "state"
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """Why a change may not land. ``code`` is stable; ``hint`` says what would be allowed."""
+    """Why a change may not land. ``code`` is stable; ``hint`` says what would be allowed, and
+    ``ways`` are the moves that it speaks of."""
 
     code: str
     message: str
     path: str
     hint: str | None = None
+    ways: tuple[Move, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,7 @@ def _illegal_state(change: ArtifactChange, kind: ArtifactType, status: str | Non
         return ()
     words = "no status" if status is None else f"the status {status!r}"
     hint = f"states of {kind.name}: {', '.join(kind.states)}"
-    return (Violation("schema.state", f"a {kind.name} cannot have {words}", change.path, hint),)
+    return (Violation("schema.state", f"{kind.one} cannot have {words}", change.path, hint),)
 
 
 def _appear(
@@ -196,7 +198,7 @@ def _enter(change: ArtifactChange, kind: ArtifactType, status: str | None) -> Fi
         return wrong
     initial = kind.initial or ""
     if kind.adopt is not None and kind.move(initial, status) is None:
-        return _guarded(change, f"adopting a {kind.name} at {status}", kind.adopt)
+        return _guarded(change, f"adopting {kind.name} at {status}", kind.adopt)
     return _step(change, kind, initial, status)
 
 
@@ -220,10 +222,10 @@ def _step(change: ArtifactChange, kind: ArtifactType, before: str, after: str) -
     move = kind.move(before, after)
     if move is not None:
         return _needs(change, kind, move)
-    ways = kind.reachable(before)
-    hint = f"from {before} a {kind.name} can go to: {', '.join(ways) or 'nothing'}"
-    message = f"a {kind.name} cannot go {before} -> {after}"
-    return (Violation("schema.transition", message, change.path, hint),)
+    ways = kind.ways(before)
+    hint = f"from {before} {kind.one} can go to" + ("" if ways else ": nothing")
+    message = f"{kind.one} cannot go {before} -> {after}"
+    return (Violation("schema.transition", message, change.path, hint, ways),)
 
 
 def _vanish(change: ArtifactChange, kind: ArtifactType, before: ArtifactHead) -> Findings:

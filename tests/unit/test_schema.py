@@ -69,10 +69,11 @@ def test_an_illegal_transition_lists_the_legal_ones():
         "schema.transition",
         "a plan cannot go draft -> approved",
         "plans/a.md",
-        "from draft a plan can go to: committed",
+        "from draft a plan can go to",
+        (Move("draft", "committed"),),
     )
     (found,) = check(head("approved"), head("committed"))
-    assert found.hint == "from approved a plan can go to: draft"
+    assert found.ways == (Move("approved", "draft", "approver"),)
 
 
 def test_an_illegal_state_lists_the_legal_ones():

@@ -45,7 +45,7 @@ from gitsync.domain.schema import Violation
 
 if TYPE_CHECKING:
     from gitsync.domain.artifact import ArtifactHead
-    from gitsync.domain.policy import Requirement
+    from gitsync.domain.policy import Policy, Requirement
     from gitsync.domain.ports import Facts, Positions
     from gitsync.domain.records import Endorsement
 
@@ -86,6 +86,14 @@ def judge(
             raise
         mend = tuple(error.hint.splitlines()) if error.hint else ()
         return Refusal(error.code, str(error), mend)
+
+
+def violated(item: Violation, policy: Policy) -> RefusedError:
+    """What the schema refuses, as an error that also says who could do what is possible."""
+    hint = item.hint
+    if item.ways:
+        hint = f"{hint}: {'; '.join(policy.who(way.role, str(way.after)) for way in item.ways)}"
+    return RefusedError(item.code, f"{item.path}: {item.message}", hint=hint)
 
 
 class _Undecided(Exception):  # noqa: N818 - it carries an answer, not a fault
@@ -238,6 +246,7 @@ class _Judge:
             if short is not None:
                 raise _Undecided(self.wait_for_approval(short))
             used |= {one.commit: one for one in endorsements}
+        self.check_ids(net, merged)
         for requirement in self.requirements(net, touched):
             endorsements, missing = counted(self.policy, requirement, backing)
             if missing:
@@ -266,9 +275,27 @@ class _Judge:
         for change in moved:
             for item in self.state.settings.schema.check(change):
                 if isinstance(item, Violation):
-                    raise RefusedError(item.code, f"{change.path}: {item.message}", hint=item.hint)
+                    raise violated(item, self.policy)
                 found.append(item)
         return found
+
+    def check_ids(self, net: list[FileChange], merged: Oid) -> None:
+        """Where the schema asks for it, no file comes to have an id that another one has."""
+        schema = self.state.settings.schema
+        for change in net if schema.unique_ids else ():
+            one = self.artifact_change(change)
+            ident = one.after.id if one.after is not None else None
+            if ident is None or (one.before is not None and one.before.id == ident):
+                continue
+            holders = self.facts.paths_of(merged, ident, schema)
+            other = next((path for path in holders if path != change.path), None)
+            if other is not None:
+                raise RefusedError(
+                    "schema.duplicate-id",
+                    f"{one.path}: the id {ident} is taken by {show(other)}",
+                    hint=f"give {one.path} another id: gitsync new picks one that is free",
+                    where=Where(one.path),
+                )
 
     def artifact_change(self, change: FileChange) -> ArtifactChange:
         schema = self.state.settings.schema
