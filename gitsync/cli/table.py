@@ -19,6 +19,7 @@ SECTIONS: tuple[tuple[str, dict[str, tuple[str, str]]], ...] = (
             "new": ("new", "Write a new artifact from its template."),
             "show": ("show", "Show one artifact, now or at a position."),
             "list": ("list", "List the artifacts."),
+            "state": ("state", "Put an artifact into another state."),
             "snapshot": ("snapshot", "Sign your files as your next numbered snapshot."),
             "status": ("status", "Where you stand, and what to do next."),
         },

@@ -21,7 +21,7 @@ MAX_HEADER_BYTES = 64 * 1024
 MAX_STRUCTURE_BYTES = 16 * 1024
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from gitsync.codec.frontmatter_edit import FieldValue
     from gitsync.codec.yamltext import Builder
@@ -310,17 +310,19 @@ def _check_characters(raw: bytes, start: int, header: bytes, file: str | None) -
         fail(raw, offset, "frontmatter.control-character", problem, file=file)
 
 
-def compose(fields: Mapping[str, FieldValue], body: bytes) -> bytes:
+def compose(fields: Mapping[str, FieldValue], body: bytes, bare: Collection[str] = ()) -> bytes:
     """A new file: the fields in the mapping's order, then ``body`` as it is.
 
-    Text gets quotes where YAML would read it as something else; int and bool stand bare. Raises
-    UsageError as ``Document.with_field`` does.
+    Text gets quotes where YAML would read it as something else; int and bool stand bare, and so
+    do numbers and dates in the fields named by ``bare``. Raises UsageError as
+    ``Document.with_field`` does.
     """
     lines = []
     for name, value in fields.items():
         _check_new_name(name)
         _wanted(name, value)
-        lines.append(f"{name}: {edit.render(value)}\n")
+        old = value if name in bare and isinstance(value, str) else None
+        lines.append(f"{name}: {edit.render(value, old)}\n")
     raw = b"---\n" + "".join(lines).encode() + b"---\n" + body
     parse(raw)
     return raw

@@ -76,6 +76,10 @@ def _type(reader: Reader, name: str, value: object) -> ArtifactType:
             started=raw.started,
             sparse=tuple(raw.sparse),
             adopt=adopt,
+            defaults={
+                key: value if isinstance(value, str) else tuple(value)
+                for key, value in raw.defaults.items()
+            },
         ),
         path,
     )
@@ -171,6 +175,10 @@ def _type_fields(kind: ArtifactType) -> dict[str, object]:
         "numbered": kind.numbered,
         "done": list(kind.done),
         "sparse": list(kind.sparse),
+        "defaults": {
+            key: value if isinstance(value, str) else list(value)
+            for key, value in kind.defaults.items()
+        },
     }
     optional = {"initial": kind.initial, "file": kind.file, "started": kind.started}
     fields |= {name: value for name, value in optional.items() if value is not None}

@@ -99,6 +99,21 @@ class Schema:
         kinds = [kind for kind in self.types.values() if kind.paths]
         return tuple(dict.fromkeys(name for kind in kinds for name in kind.required))
 
+    def place(self, name: str) -> int:
+        """Where a field stands in the canonical order; those that it does not name come last."""
+        try:
+            return self.order.index(name)
+        except ValueError:
+            return len(self.order)
+
+    def field_value(self, kind: ArtifactType, name: str, text: str) -> str | tuple[str, ...]:
+        """A value as typed for a field: with commas between items where the field is a list."""
+        link = kind.links.get(name)
+        listed = link.shape == "list" if link else self.merge.get(name) in {"set", "list"}
+        if not listed:
+            return text
+        return tuple(part.strip() for part in text.strip("[]").split(",") if part.strip())
+
     def typed(self, change: ArtifactChange) -> ArtifactChange:
         """The change with the types that only its paths tell filled in, for policy rules."""
         before = self._with_type(change.before, change.old_path or change.path)

@@ -210,6 +210,8 @@ SCHEMA_BREAKS = [
     ("done: [approved]", "done: [approved]\n    file: x.md"),
     ("done: [approved]", "done: [approved]\n    adopt: {roles: x}"),
     ("done: [approved]", "done: [approved]\n    sparse: draft"),
+    ("done: [approved]", "done: [approved]\n    defaults: {a: 1}"),
+    ("done: [approved]", "done: [approved]\n    defaults: [a]"),
     ("done: [approved]", "done: [approved]\n    started: [draft]"),
     ("types:\n", "types: []\nx:\n"),
 ]  # fmt: skip
