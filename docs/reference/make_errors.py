@@ -195,7 +195,7 @@ def unlisted(known: set[str]) -> list[str]:
 
 def collect() -> list[Found]:
     """Every code of the package. Ends the script when a code would be left out."""
-    shared: dict[str, str] = {"error": "FormatError", "fail": "FormatError"}
+    shared: dict[str, str] = {"error": "FormatError", "fail": "FormatError", "refuse": "FormatError"}
     paths = sorted(SOURCE.rglob("*.py"))
     found = {one for path in paths for one in (*scan(path, shared), *tabled(path))}
     found |= {Found(code, words, kind) for code, (words, kind) in APART.items()}
