@@ -104,7 +104,7 @@ def make(root: Path) -> dict[str, str]:
     witnessing.run_once(world.workspace("notary"), witnessing.WitnessOptions())
     world.clock += 3600
     pulling.pull(world.workspace("james"))
-    artifacts.set_field(world.workspace("james"), plan.id, "status", "approved")
+    authoring.set_state(world.workspace("james"), plan.id, "approved")
     made = proposing.propose(
         world.workspace("james"), proposing.ProposeOptions("Approve the move", "approve-move")
     )
