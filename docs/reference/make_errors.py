@@ -36,6 +36,7 @@ EXITS = {
     "GitError": "3",
     "BugError": "70",
     "Violation": "1",
+    "Finding": "1",
     "Refusal": "1",
     "Waiting": "1",
     "Subsumed": "0",

@@ -47,6 +47,7 @@ SECTIONS: tuple[tuple[str, dict[str, tuple[str, str]]], ...] = (
         "Check",
         {
             "log": ("log", "The numbered history."),
+            "lint": ("lint", "What is wrong with the artifacts of a folder."),
             "verify": ("verify", "Prove the ledger: signatures, numbers, every merge."),
             "witness": ("witness", "Decide proposals and number snapshots: run."),
         },
