@@ -20,6 +20,7 @@ SECTIONS: tuple[tuple[str, dict[str, tuple[str, str]]], ...] = (
             "show": ("show", "Show one artifact, now or at a position."),
             "list": ("list", "List the artifacts."),
             "state": ("state", "Put an artifact into another state."),
+            "fmt": ("fmt", "Write front matter in canonical form."),
             "snapshot": ("snapshot", "Sign your files as your next numbered snapshot."),
             "status": ("status", "Where you stand, and what to do next."),
         },

@@ -48,6 +48,17 @@ class Span:
     value_end: int
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the parts of a file stand: byte offsets behind the opening line, of the closing line
+    and of the body, and the scanned fields in their order."""
+
+    start: int
+    fence: int
+    body: int
+    fields: Mapping[str, Field]
+
+
 class Document:
     """A file with front matter. Immutable; made by ``parse``."""
 
@@ -75,6 +86,11 @@ class Document:
     def body(self) -> bytes:
         """Everything behind the closing fence's line."""
         return self.raw[self._body_start :]
+
+    @property
+    def layout(self) -> Layout:
+        """The file's parts, for those who rewrite it."""
+        return Layout(self._start, self._fence, self._body_start, self._fields)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -160,11 +176,11 @@ class Document:
         for name in self._fields:
             self.value(name)
 
-    def with_field(self, name: str, value: FieldValue) -> bytes:
+    def with_field(self, name: str, value: FieldValue, *, first: bool = False) -> bytes:
         """The file with one field set, every byte outside that field's value unchanged.
 
-        A field that is not there is appended before the closing fence. Setting a field to what
-        it is gives the same bytes. Raises UsageError ``frontmatter.field-name`` or
+        A field that is not there is appended before the closing fence, or put ``first``. Setting
+        a field to what it is gives the same bytes. Raises UsageError ``frontmatter.field-name`` or
         ``frontmatter.value``, FormatError where the old value cannot be read or the result would
         pass the bounds.
         """
@@ -174,7 +190,8 @@ class Document:
             _check_new_name(name)
             eol = b"\r\n" if self.raw[: self._start].endswith(b"\r\n") else b"\n"
             line = f"{name}: {edit.render(value)}".encode() + eol
-            new = self.raw[: self._fence] + line + self.raw[self._fence :]
+            at = self._start if first else self._fence
+            new = self.raw[:at] + line + self.raw[at:]
         else:
             new = self._replaced(name, field, value, wanted)
         after = parse(new, self._file)

@@ -71,7 +71,7 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = Tru
     Raises EnvironmentFault (``disk.full``, ``disk.read-only``, ``disk.denied``, ...); what was at
     ``path`` is then unchanged, and no temporary file stays.
     """
-    with _faults(path):
+    with reporting(path):
         with _temporary(path, data, mode, sync=sync) as temporary:
             temporary.replace(path)
         if sync:
@@ -83,7 +83,7 @@ def write_new(path: Path, data: bytes, mode: int = 0o644, *, sync: bool = True) 
 
     Raises RefusedError ``file.exists``, or EnvironmentFault as :func:`write_atomic` does.
     """
-    with _faults(path):
+    with reporting(path):
         try:
             with _temporary(path, data, mode, sync=sync) as temporary:
                 _claim(temporary, path, data, mode, sync=sync)
@@ -93,9 +93,18 @@ def write_new(path: Path, data: bytes, mode: int = 0o644, *, sync: bool = True) 
             _sync_folder(path.parent)
 
 
+def sync_file(path: Path) -> None:
+    """Make the content of the file at ``path`` survive a power cut. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _sync_file(fd)
+    finally:
+        os.close(fd)
+
+
 def fsync_dir(path: Path) -> None:
     """Make the names in the folder ``path`` survive a power cut. Raises EnvironmentFault."""
-    with _faults(path):
+    with reporting(path):
         _sync_folder(path)
 
 
@@ -109,7 +118,7 @@ def save_pack(pack: Pack, objects_dir: Path, *, sync: bool = True) -> Path:
     """
     folder = objects_dir / "pack"
     content, index = folder / f"{pack.name}.pack", folder / f"{pack.name}.idx"
-    with _faults(folder):
+    with reporting(folder):
         folder.mkdir(exist_ok=True)
         whole = _holds(content, pack.pack, sync=sync)
         if not (whole and _holds(index, pack.index, sync=sync)):
@@ -150,7 +159,7 @@ class FileLock:
             raise BugError("lock.twice", f"{self._path} is already held by this very lock")
         deadline = self._clock() + self._timeout
         pause = _FIRST_PAUSE
-        with _faults(self._path):
+        with reporting(self._path):
             while not self._try():
                 left = deadline - self._clock()
                 if left <= 0:
@@ -215,7 +224,7 @@ class FileLock:
 
 
 @contextmanager
-def _faults(path: Path) -> Iterator[None]:
+def reporting(path: Path) -> Iterator[None]:
     """Turn what the operating system reports into errors that say what to do."""
     try:
         yield
@@ -233,7 +242,7 @@ def _faults(path: Path) -> Iterator[None]:
 def _temporary(path: Path, data: bytes, mode: int, *, sync: bool) -> Iterator[Path]:
     """A complete file in the folder of ``path``; removed again if the block fails."""
     temporary = path.with_name(f"{TEMPORARY}{os.getpid()}_{os.urandom(6).hex()}")
-    _create(temporary, data, mode, sync=sync)
+    write_whole(temporary, data, mode, sync=sync)
     try:
         yield temporary
     except BaseException:
@@ -242,7 +251,7 @@ def _temporary(path: Path, data: bytes, mode: int, *, sync: bool) -> Iterator[Pa
         raise
 
 
-def _create(path: Path, data: bytes, mode: int, *, sync: bool) -> None:
+def write_whole(path: Path, data: bytes, mode: int, *, sync: bool) -> None:
     """Write a file that must not exist yet; it is gone again if that fails."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
@@ -268,7 +277,7 @@ def _claim(temporary: Path, path: Path, data: bytes, mode: int, *, sync: bool) -
         if error.errno not in _NO_LINKS:
             raise
         # FAT knows no links: still exclusive there, but a kill may leave an unfinished file.
-        _create(path, data, mode, sync=sync)
+        write_whole(path, data, mode, sync=sync)
     temporary.unlink()
 
 

@@ -53,7 +53,7 @@ CASES = {
         ("lint.dangling-link", 7, 9),
     ),
     "own parent": (text("plan-bbbbbb", more="parent: plan-bbbbbb\n"), ("lint.parent-cycle", 7, 9)),
-    "broken": (text("plan-bbbbbb", more="tags: [a\n"), ("yaml.syntax", None, None)),
+    "broken": (text("plan-bbbbbb", more="tags: [a\n"), ("yaml.malformed", None, None)),
     "twice": (text("plan-bbbbbb", more="title: X\n"), ("frontmatter.duplicate-field", 7, 1)),
     "conflict": (
         text("plan-bbbbbb") + "<<<<<<< ours\na\n=======\nb\n>>>>>>> theirs\n",
