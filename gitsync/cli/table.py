@@ -17,6 +17,7 @@ SECTIONS: tuple[tuple[str, dict[str, tuple[str, str]]], ...] = (
         "Work",
         {
             "new": ("new", "Write a new artifact from its template."),
+            "import": ("importing", "Make artifacts of Markdown that is there."),
             "show": ("show", "Show one artifact, now or at a position."),
             "list": ("list", "List the artifacts."),
             "state": ("state", "Put an artifact into another state."),

@@ -52,7 +52,7 @@ def open_folder(cwd: Path, paths: Sequence[str], preset: str | None) -> Folder:
     UsageError ``folder.no-schema``, ``preset.unknown``, EnvironmentFault ``folder.missing`` and
     what the schema's decoder raises.
     """
-    places = [_existing(cwd, path) for path in paths or (".",)]
+    places = [existing(cwd, path) for path in paths or (".",)]
     common = Path(os.path.commonpath(places))
     start = common if common.is_dir() else common.parent
     root = next((one for one in (start, *start.parents) if (one / schemafile.FILE).is_file()), None)
@@ -68,7 +68,7 @@ def open_folder(cwd: Path, paths: Sequence[str], preset: str | None) -> Folder:
     return Folder(root, schemafile.parse(file.read_bytes(), schemafile.FILE), ledger=True)
 
 
-def _existing(cwd: Path, path: str) -> Path:
+def existing(cwd: Path, path: str) -> Path:
     place = (cwd / path).resolve()
     if not place.exists():
         raise EnvironmentFault("folder.missing", f"there is no file or folder {path}")

@@ -23,6 +23,8 @@ def put_files(files: Mapping[Path, tuple[bytes | None, bytes]]) -> None:
     completed by running it again. All is read back and survives a power cut once this returns.
     """
     waiting: dict[Path, Path] = {}
+    for folder in {path.parent for path in files}:
+        _sweep(folder)
     try:
         for path, (_, new) in files.items():
             with reporting(path):
@@ -59,3 +61,22 @@ def _check_unchanged(path: Path, old: bytes | None) -> None:
             "file.changed", f"{path} was changed meanwhile; nothing has been written",
             hint="run it again",
         )  # fmt: skip
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a run that was killed has left unfinished: git would add it to a proposal."""
+    for path in folder.glob(f"{TEMPORARY}*_*"):
+        pid = path.name.removeprefix(TEMPORARY).partition("_")[0]
+        if pid.isdigit() and not _is_alive(int(pid)):
+            with suppress(OSError):
+                path.unlink()
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
