@@ -43,6 +43,7 @@ SECTIONS: tuple[tuple[str, dict[str, tuple[str, str]]], ...] = (
             "push": ("push", "Send what is yours and was not sent yet."),
             "sync": ("sync", "Pull, then push."),
             "pin": ("pin", "Hold your files at one position."),
+            "export": ("export", "Write a snapshot as plain files with checksums."),
         },
     ),
     (

@@ -214,6 +214,9 @@ class _Import:
             entry = lintfile.read(one.raw, one.path, self.schema, one.kind)
             if isinstance(entry, Entry):
                 entries[one.path] = entry
+            elif entry is not None:
+                where = replace(entry.where, file=one.source)
+                self.wrong.append(replace(entry, where=where))
             self.wrong += self.problems(one, seen)
             seen[one.path] = one.source
         findings = [one for one in lint(list(entries.values()), self.schema)

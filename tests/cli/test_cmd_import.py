@@ -162,6 +162,7 @@ REFUSED = {
     "twice": ({"a.md": "---\nid: t-1\n---\n", "b.md": "---\nid: t-1\n---\n"}, "is that of"),
     "both names": ({"a.md": "---\nstate: x\nstatus: Done\n---\n"}, "both 'state' and 'status'"),
     "a name": ({"con.md": "x\n"}, "device name"),
+    "conflict": ({"a.md": "x\n<<<<<<< o\n=======\n>>>>>>> t\n"}, "a.md:6:1: an unsettled"),
     "unclosed": ({"a.md": "---\ntext\n"}, "no closing line"),
 }
 

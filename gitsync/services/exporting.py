@@ -1,0 +1,214 @@
+"""``export``: one verified snapshot as a folder of plain files, the same bytes every time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gitsync.codec import frontmatter, lintfile
+from gitsync.domain.errors import BugError, RefusedError, UsageError
+from gitsync.domain.links import Directory
+from gitsync.domain.lint import Entry
+from gitsync.domain.merge.trees import diff_trees
+from gitsync.domain.objects import MODE_FILE, Oid
+from gitsync.services.artifacts import commit_at
+from gitsync.storage.durable import TEMPORARY, fsync_dir, reporting, sync_file, write_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from gitsync.domain.schema import Schema
+    from gitsync.services.workspace import Workspace
+
+FORMATS = ("md", "json", "sqlite")
+SUMS = "SHA256SUMS"
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A folder that holds a snapshot. ``written`` is False where it did so already."""
+
+    commit: Oid
+    folder: Path
+    files: int
+    written: bool
+
+
+def export(ws: Workspace, at: str, to: str, form: str = "md") -> Exported:
+    """Write the snapshot ``at`` (``common@7``) into the folder ``to``.
+
+    The folder appears whole or not at all, with a list of checksums that ``sha256sum -c`` reads.
+    One that is there may be empty or an earlier export as it was written; with anything else in
+    it RefusedError ``export.foreign`` names that, and nothing changes. Raises UsageError
+    ``export.format``, ``export.inside``, ``position.*``; EnvironmentFault where the disk fails.
+    """
+    if form not in FORMATS:
+        raise UsageError(
+            "export.format", f"there is no format {form!r}", hint="formats: " + ", ".join(FORMATS)
+        )
+    commit = commit_at(ws, at)
+    target = Path(os.path.abspath(ws.host.cwd / to))  # noqa: PTH100 - a link's own place counts
+    if target.resolve().is_relative_to(ws.work_tree().root.resolve()):
+        raise UsageError(
+            "export.inside", f"{to} lies in the ledger's own files: it would be proposed with them",
+            hint="name a folder outside of it: --to ../export",
+        )  # fmt: skip
+    _refuse_foreign(target)
+    with reporting(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f"{TEMPORARY}{os.getpid()}_{os.urandom(6).hex()}")
+    try:
+        with reporting(draft):
+            draft.mkdir()
+        _write(ws, commit, draft, form)
+        sums = _sums(draft)
+        _seal(draft, sums, ws.facts.commit(commit).committer.seconds)
+        written = (target / SUMS).read_bytes() != sums if (target / SUMS).is_file() else True
+        if written:
+            _put(draft, target)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    if _sums(target) != sums:
+        raise BugError("export.not-written", f"{target} does not read back as written")
+    return Exported(commit, target, sums.count(b"\n"), written)
+
+
+def _write(ws: Workspace, commit: Oid, folder: Path, form: str) -> None:
+    tree = ws.facts.commit(commit).tree
+    files = dict(_files(ws, tree))
+    if form == "md":
+        for name, raw in files.items():
+            place = folder / name
+            with reporting(place):
+                place.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(place, raw, 0o644, sync=False)
+        return
+    schema = ws.facts.settings(tree).schema
+    about = {
+        "schema": "gitsync/export/1", "ledger": str(ws.ledger()), "space": ws.space,
+        "commit": str(commit),
+    }  # fmt: skip
+    artifacts = list(_artifacts(files, schema))
+    if form == "json":
+        text = json.dumps({**about, "artifacts": artifacts}, indent=1, default=str)
+        with reporting(folder):
+            write_whole(folder / "artifacts.json", text.encode() + b"\n", 0o644, sync=False)
+        return
+    _database(folder / "artifacts.sqlite", about, artifacts)
+
+
+def _files(ws: Workspace, tree: Oid) -> Iterator[tuple[str, bytes]]:
+    for change in diff_trees(ws.facts, None, tree):
+        if change.after is not None and change.after[0] == MODE_FILE:
+            yield change.path.decode(), ws.facts.blob(Oid(change.after[1].hex()))
+
+
+def _artifacts(files: Mapping[str, bytes], schema: Schema) -> Iterator[dict[str, Any]]:
+    """Every artifact as plain values, ordered by path; links with the ids that they lead to."""
+    markdown = {
+        name: raw for name, raw in sorted(files.items())
+        if name.endswith((".md", ".markdown")) and not name.startswith(".gitsync/")
+    }  # fmt: skip
+    read = {name: lintfile.read(raw, name, schema) for name, raw in markdown.items()}
+    entries = [one for one in read.values() if isinstance(one, Entry) and one.head.id]
+    book = Directory((one.head.id or "", one.path) for one in entries)
+    for one in entries:
+        raw = markdown[one.path]
+        document = frontmatter.parse(raw, one.path)
+        if document is None:
+            continue
+        links = [
+            {"field": link.field, "name": name, "id": book.find(name, link, one.path)}
+            for link, names in one.links for name in names
+        ]  # fmt: skip
+        yield {
+            "path": one.path, "id": one.head.id, "type": one.head.type,
+            "status": one.head.status, "title": one.head.title,
+            "sha256": hashlib.sha256(raw).hexdigest(),
+            "fields": {name: document.value(name) for name in document.names},
+            "links": links, "body": document.body.decode("utf-8", "replace"),
+        }  # fmt: skip
+
+
+def _database(path: Path, about: Mapping[str, str], artifacts: list[dict[str, Any]]) -> None:
+    from gitsync.storage.exportdb import Rows, write_database
+
+    rows = Rows(
+        about=list(about.items()),
+        artifacts=[tuple(one[name] for name in ("path", "id", "type", "status", "title", "sha256",
+                                                "body"))
+                   for one in artifacts],
+        fields=[(one["path"], place, name, json.dumps(value, default=str))
+                for one in artifacts for place, (name, value) in enumerate(one["fields"].items())],
+        links=[(one["path"], link["field"], place, link["name"], link["id"])
+               for one in artifacts for place, link in enumerate(one["links"])],
+    )  # fmt: skip
+    write_database(path, rows)
+
+
+def _sums(folder: Path) -> bytes:
+    """What ``SHA256SUMS`` says of the folder, ordered by path."""
+    lines = []
+    for place in sorted(folder.rglob("*"), key=lambda one: one.relative_to(folder).as_posix()):
+        name = place.relative_to(folder).as_posix()
+        if place.is_file() and name != SUMS:
+            lines.append(f"{hashlib.sha256(place.read_bytes()).hexdigest()}  {name}\n")
+    return "".join(lines).encode()
+
+
+def _seal(folder: Path, sums: bytes, seconds: int) -> None:
+    """Add the checksums, date everything to the snapshot, and have it all on disk."""
+    with reporting(folder):
+        write_whole(folder / SUMS, sums, 0o644, sync=False)
+        for place in sorted(folder.rglob("*"), reverse=True):
+            if place.is_file():
+                os.utime(place, (seconds, seconds))
+                sync_file(place)
+            else:
+                fsync_dir(place)
+                os.utime(place, (seconds, seconds))
+        fsync_dir(folder)
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Raises RefusedError where the folder holds anything but an unchanged export."""
+    if not (folder.exists() or folder.is_symlink()):
+        return
+    if folder.is_symlink() or not folder.is_dir():
+        raise _foreign(folder, "it is no folder")
+    inside = {place.relative_to(folder).as_posix(): place for place in folder.rglob("*")}
+    if not inside:
+        return
+    try:
+        lines = (folder / SUMS).read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise _foreign(folder, f"it holds {min(inside)}, and no export") from None
+    known = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    for name, place in sorted(inside.items()):
+        if place.is_symlink() or (not place.is_dir() and name != SUMS and (
+            name not in known or hashlib.sha256(place.read_bytes()).hexdigest() != known[name]
+        )):  # fmt: skip
+            raise _foreign(folder, f"{name} is not as an export has left it")
+
+
+def _foreign(folder: Path, why: str) -> RefusedError:
+    return RefusedError(
+        "export.foreign", f"{folder} is not overwritten: {why}",
+        hint="name another folder, or move that one away",
+    )  # fmt: skip
+
+
+def _put(draft: Path, target: Path) -> None:
+    """Give the finished folder its name; an earlier export steps aside first."""
+    aside = target.with_name(draft.name + "_old")
+    with reporting(target):
+        if target.exists():
+            target.rename(aside)
+        draft.rename(target)
+        fsync_dir(target.parent)
+    shutil.rmtree(aside, ignore_errors=True)
