@@ -59,6 +59,7 @@ def _type(reader: Reader, name: str, value: object) -> ArtifactType:
     moves = _moves(reader, raw, (*path, "transitions"))
     links = _links(reader, raw, (*path, "links"))
     adopt = _guard(reader, raw.adopt, (*path, "adopt"))
+    enter = _guard(reader, raw.enter, (*path, "enter"))
     return reader.make(
         lambda: ArtifactType(
             name=name,
@@ -76,6 +77,7 @@ def _type(reader: Reader, name: str, value: object) -> ArtifactType:
             started=raw.started,
             sparse=tuple(raw.sparse),
             adopt=adopt,
+            enter=enter,
             defaults={
                 key: value if isinstance(value, str) else tuple(value)
                 for key, value in raw.defaults.items()
@@ -182,9 +184,9 @@ def _type_fields(kind: ArtifactType) -> dict[str, object]:
     }
     optional = {"initial": kind.initial, "file": kind.file, "started": kind.started}
     fields |= {name: value for name, value in optional.items() if value is not None}
-    if kind.adopt is not None:
-        guard = kind.adopt
-        fields["adopt"] = {"role": guard.role, "proposer-counts": guard.proposer_counts}
+    for name, guard in (("adopt", kind.adopt), ("enter", kind.enter)):
+        if guard is not None:
+            fields[name] = {"role": guard.role, "proposer-counts": guard.proposer_counts}
     return fields
 
 

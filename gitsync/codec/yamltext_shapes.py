@@ -81,6 +81,7 @@ class TypeShape(_Struct):
     started: Name | None = None
     sparse: list[Name] = []
     adopt: object = None
+    enter: object = None
     defaults: dict[str, str | list[str]] = {}
 
 

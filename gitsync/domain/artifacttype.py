@@ -65,8 +65,8 @@ class ArtifactType:
     so many digits, 0 for random ones. ``file`` is the form of a new file's name. ``done`` are the
     states in which nothing is left to do, ``started`` is the one of work in progress. ``sparse``
     are states that ask for no required field. ``adopt`` guards artifacts that appear in a state
-    to which no single transition leads. ``defaults`` are fields of a new artifact, in which
-    ``{today}`` and ``{me}`` are the date and the domain.
+    to which no single transition leads, ``enter`` all that appear. ``defaults`` are fields of a
+    new artifact, in which ``{today}`` and ``{me}`` are the date and the domain.
     """
 
     name: str
@@ -84,6 +84,7 @@ class ArtifactType:
     started: str | None = None
     sparse: tuple[str, ...] = ()
     adopt: Guard | None = None
+    enter: Guard | None = None
     defaults: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -79,10 +79,10 @@ class Schema:
 
     @property
     def roles(self) -> frozenset[str]:
-        """The roles that transitions and adoptions ask for; the policy must have them."""
+        """The roles that transitions and newcomers ask for; the policy must have them."""
         moves = (move for kind in self.types.values() for move in kind.transitions)
-        adopting = {kind.adopt.role for kind in self.types.values() if kind.adopt is not None}
-        return frozenset(move.role for move in moves if move.role is not None) | adopting
+        guards = (guard for kind in self.types.values() for guard in (kind.adopt, kind.enter))
+        return frozenset(one.role for one in (*moves, *guards) if one is not None and one.role)
 
     def type_at(self, path: str) -> str | None:
         """The first type one of whose path patterns matches, None if there is none."""
@@ -202,6 +202,8 @@ def _appear(
         )
         for name in dict.fromkeys(missing)
     ]
+    if kind.enter is not None:
+        found += _guarded(change, f"a new {kind.name}", kind.enter)
     found += _enter(change, kind, after.status)
     return tuple(found)
 

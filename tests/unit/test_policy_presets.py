@@ -209,6 +209,7 @@ SCHEMA_BREAKS = [
     ("done: [approved]", "done: [approved]\n    numbered: 10"),
     ("done: [approved]", "done: [approved]\n    file: x.md"),
     ("done: [approved]", "done: [approved]\n    adopt: {roles: x}"),
+    ("done: [approved]", "done: [approved]\n    enter: [x]"),
     ("done: [approved]", "done: [approved]\n    sparse: draft"),
     ("done: [approved]", "done: [approved]\n    defaults: {a: 1}"),
     ("done: [approved]", "done: [approved]\n    defaults: [a]"),

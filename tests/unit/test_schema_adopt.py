@@ -46,6 +46,19 @@ def test_adoption_is_no_way_around_a_declared_transition():
     ]
 
 
+def test_a_guard_at_the_door_sees_everything_that_is_new_and_nothing_else():
+    guard = Guard("editor")
+    said = appear("Review", enter=guard)
+    assert said == (Requirement("a new eip", "editor", False, ("EIPS/eip-7.md",)),)
+    assert [one.rule for one in appear("Final", enter=guard, adopt=guard)] == [
+        "a new eip", "adopting eip at Final",
+    ]  # fmt: skip
+    draft, review = (ArtifactHead("7", "eip", state, "T") for state in ("Draft", "Review"))
+    change = ArtifactChange("EIPS/eip-7.md", draft, review)
+    assert schema(enter=guard).check(change) == ()
+    assert schema(enter=Guard("doorman")).roles == {"editor", "doorman"}
+
+
 def test_a_stub_needs_no_fields():
     assert [one.code for one in appear("Draft", ("title",))] == ["schema.missing-field"]
     assert [type(one) for one in appear("Moved", ("title",))] == [Requirement]

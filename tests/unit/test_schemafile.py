@@ -195,6 +195,7 @@ def types(draw) -> ArtifactType:
         started=draw(st.none() | st.sampled_from(known)) if known else None,
         sparse=tuple(known[1:]),
         adopt=draw(st.none() | st.builds(Guard, names, st.booleans())),
+        enter=draw(st.none() | st.builds(Guard, names, st.booleans())),
         defaults=draw(st.dictionaries(fields, names | st.lists(names).map(tuple), max_size=2)),
     )
 
