@@ -56,12 +56,17 @@ def open_source(cwd: Path, here: folders.Folder, source: str, text: bytes) -> So
 
 
 def _lead(root: Path, names: list[str], schema: Schema) -> PurePosixPath:
-    """As much of the source's own path as lets the most files tell their type: ``backlog``."""
-    leads = [PurePosixPath(*root.parts[len(root.parts) - count :]) if count else PurePosixPath()
-             for count in range(min(_MOST_LEAD, len(root.parts)))]  # fmt: skip
-    return max(
-        leads, key=lambda lead: sum(schema.type_at(str(lead / name)) is not None for name in names)
-    )
+    """As much of the source's own path as lets the most files tell their type: ``backlog``.
+
+    Of several that tell as much the longest: ``docs/adr`` rather than ``adr``.
+    """
+    best, most = PurePosixPath(), 0
+    for count in range(min(_MOST_LEAD, len(root.parts))):
+        lead = PurePosixPath(*root.parts[len(root.parts) - count :]) if count else PurePosixPath()
+        told = sum(schema.type_at(str(lead / name)) is not None for name in names)
+        if told and told >= most:
+            best, most = lead, told
+    return best
 
 
 def type_of(

@@ -118,6 +118,13 @@ def test_decision_records_get_front_matter_and_keep_their_bodies(folder, here, c
     )
 
 
+@pytest.mark.parametrize("part", ["app", "app/docs", "app/docs/adr"])
+def test_however_it_is_named_it_goes_where_it_belongs(part, folder, here, cli, tmp_path):
+    folder("app", ADRS)
+    assert cli(here, "import", str(tmp_path / part), "--preset", "adr").code == 0
+    assert sorted(files_of(here)) == sorted(name for name in ADRS if "README" not in name)
+
+
 def test_ids_are_the_same_in_every_run_and_where_files_lie_they_stay(folder, here, cli, document):
     source = folder("notes", {"a.md": "# A\n", "deep/b.md": "---\nstate: draft\n---\ntext\n"})
     args = ("import", str(source), "--preset", "plans", "--type", "plan", "--map", "state=status")
