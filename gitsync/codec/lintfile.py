@@ -26,12 +26,9 @@ def read(raw: bytes, path: str, schema: Schema, typed: str | None = None) -> Ent
     ``path`` is named in findings; ``typed`` is the type of a file that names none, if its path
     in the ledger does not tell. Raises nothing for what stands in the file.
     """
-    marker = conflict(raw)
-    if marker is not None:
-        return Finding(
-            "lint.conflict-markers", "an unsettled conflict", _place(raw, marker, path),
-            "keep what is right, and remove the lines with <<<<<<<, ======= and >>>>>>>",
-        )  # fmt: skip
+    unsettled = conflict(raw, path)
+    if unsettled is not None:
+        return unsettled
     try:
         document = parse(raw, path)
         if document is None:
@@ -60,15 +57,20 @@ def links_of(
     )
 
 
-def conflict(raw: bytes) -> int | None:
-    """The offset of git's conflict markers, all three in order, or None."""
+def conflict(raw: bytes, path: str) -> Finding | None:
+    """Git's conflict markers in a file, all three in order, as a finding."""
     if b"<<<<<<< " not in raw:
         return None
     # What the first marker has not behind it, no later one has: each is looked for once.
     begin = _BEGIN.search(raw)
     middle = _MIDDLE.search(raw, begin.end()) if begin is not None else None
     end = _END.search(raw, middle.end()) if middle is not None else None
-    return begin.start() if begin is not None and end is not None else None
+    if begin is None or end is None:
+        return None
+    return Finding(
+        "lint.conflict-markers", "an unsettled conflict", _place(raw, begin.start(), path),
+        "keep what is right, and remove the lines with <<<<<<<, ======= and >>>>>>>",
+    )  # fmt: skip
 
 
 class _Places:

@@ -143,6 +143,6 @@ def new_path(folder: str, artifact_id: str, title: str, form: str | None = None)
     slug = slugify(title)
     form = form or "{id}-{slug}.md"
     if not slug:
-        form = re.sub(r"[-_ .]*\{slug\}", "", form)
+        form = re.sub(r"^\{slug\}[-_ .]*|[-_ .]*\{slug\}", "", form)
     name = form.replace("{id}", artifact_id).replace("{slug}", slug)
     return f"{folder}/{name}" if folder else name

@@ -17,6 +17,7 @@ from gitsync.domain.lint import Entry
 from gitsync.domain.merge.trees import diff_trees
 from gitsync.domain.objects import MODE_FILE, Oid
 from gitsync.services.artifacts import commit_at
+from gitsync.storage.batchfiles import sweep
 from gitsync.storage.durable import TEMPORARY, fsync_dir, reporting, sync_file, write_whole
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def export(ws: Workspace, at: str, to: str, form: str = "md") -> Exported:
     _refuse_foreign(target)
     with reporting(target):
         target.parent.mkdir(parents=True, exist_ok=True)
+    sweep(target.parent)
     draft = target.with_name(f"{TEMPORARY}{os.getpid()}_{os.urandom(6).hex()}")
     try:
         with reporting(draft):

@@ -118,6 +118,10 @@ class _Import:
         read: dict[str, tuple[bytes, Document | None, ArtifactHead | None]] = {}
         left_out = []
         for name, raw in self.source.files.items():
+            unsettled = lintfile.conflict(raw, name)
+            if unsettled is not None:
+                self.wrong.append(unsettled)
+                continue
             try:
                 raw = adopting.renamed(raw, self.options.names, name)  # noqa: PLW2901
                 document = frontmatter.parse(raw, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ def put_files(files: Mapping[Path, tuple[bytes | None, bytes]]) -> None:
     """
     waiting: dict[Path, Path] = {}
     for folder in {path.parent for path in files}:
-        _sweep(folder)
+        sweep(folder)
     try:
         for path, (_, new) in files.items():
             with reporting(path):
@@ -63,13 +64,17 @@ def _check_unchanged(path: Path, old: bytes | None) -> None:
         )  # fmt: skip
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what a run that was killed has left unfinished: git would add it to a proposal."""
+def sweep(folder: Path) -> None:
+    """Remove what a run that was killed has left unfinished in ``folder``: git would add it to a
+    proposal, and people would wonder."""
     for path in folder.glob(f"{TEMPORARY}*_*"):
         pid = path.name.removeprefix(TEMPORARY).partition("_")[0]
         if pid.isdigit() and not _is_alive(int(pid)):
-            with suppress(OSError):
-                path.unlink()
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with suppress(OSError):
+                    path.unlink()
 
 
 def _is_alive(pid: int) -> bool:

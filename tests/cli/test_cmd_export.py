@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sqlite3
 import subprocess
+import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -151,3 +155,29 @@ def test_a_full_disk_leaves_nothing(landed, monkeypatch):
     ran = landed.cli("james", "export", "common@3", "--to", "../out")
     assert (ran.code, "there is no space left" in ran.err) == (3, True)
     assert sorted(landed.root.iterdir()) == before
+
+
+def test_killed_anywhere_and_run_again_it_is_whole(landed):
+    for number in range(150):
+        landed.write("james", f"notes/{number}.md", f"note {number}\n" * 50)
+    landed.cli("james", "propose")
+    landed.clock.tick()
+    landed.witness()
+    landed.pull("james")
+    out = landed.root / "out"
+    command = [sys.executable, "-m", "gitsync", "-C", str(landed.folder("james")), "export"]
+    seen = set()
+    for wait in (0.2, 0.3, 0.4, 0.55, 0.8):
+        for position in ("common@3", "common@4"):
+            process = subprocess.Popen([*command, position, "--to", str(out)],
+                                       env=dict(os.environ), stdout=subprocess.DEVNULL)  # fmt: skip
+            time.sleep(wait)
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            if out.exists():  # whole, or not there
+                subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=out, check=True)
+            seen.add((out.exists(), process.returncode))
+    assert landed.cli("james", "export", "common@4", "--to", str(out)).code == 0
+    assert "notes/149.md" in contents(out)
+    assert not list(landed.root.glob("tmp_gitsync_*"))
+    assert {code for _, code in seen} & {-9}, "at least one of the runs was killed"

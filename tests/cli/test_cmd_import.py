@@ -169,7 +169,7 @@ REFUSED = {
     "twice": ({"a.md": "---\nid: t-1\n---\n", "b.md": "---\nid: t-1\n---\n"}, "is that of"),
     "both names": ({"a.md": "---\nstate: x\nstatus: Done\n---\n"}, "both 'state' and 'status'"),
     "a name": ({"con.md": "x\n"}, "device name"),
-    "conflict": ({"a.md": "x\n<<<<<<< o\n=======\n>>>>>>> t\n"}, "a.md:6:1: an unsettled"),
+    "conflict": ({"a.md": "x\n<<<<<<< o\n=======\n>>>>>>> t\n"}, "a.md:2:1: an unsettled"),
     "unclosed": ({"a.md": "---\ntext\n"}, "no closing line"),
 }
 
@@ -195,6 +195,15 @@ def test_no_other_file_is_overwritten_and_no_id_is_taken_twice(folder, here, cli
     assert ran.code == 1
     assert "the id task-1 is that of" in ran.err
     assert list(files_of(here)) == ["tasks/z.md"]
+
+
+def test_two_files_for_one_place(folder, here, cli):
+    text = "---\nid: {id}\ntype: plan\nstatus: draft\ntitle: T\nowner: a\n---\n"
+    source = folder("notes", {"plans/a.md": text.format(id="plan-bbbbbb"),
+                              "a.md": text.format(id="plan-cccccc")})  # fmt: skip
+    ran = cli(here, "import", str(source), "--preset", "plans")
+    assert (ran.code, "it would lie where a.md does" in ran.err) == (1, True), ran.err
+    assert files_of(here) == {}
 
 
 def test_dry_run_writes_nothing(folder, here, cli, document):

@@ -105,6 +105,22 @@ def test_what_cannot_be_read_is_refused(text):
         canonical(text.encode(), place, "f.md")
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda token, **_: token.strip(b"'"),
+        lambda token, **_: token + b"x",
+        lambda token, **_: b"a: b",
+        lambda token, **_: b"[",
+    ],
+)
+def test_a_mistake_in_the_form_is_noticed_and_refused(wrong, monkeypatch):
+    """Of the rules themselves: whatever they do, no value changes."""
+    monkeypatch.setattr("gitsync.codec.canonical._scalar", wrong)
+    with pytest.raises(FormatError):
+        canonical(b"---\nid: '7'\ntitle: 'a'\n---\n", place, "f.md")
+
+
 word = st.text("ab1-:#,'\"[]{} \\~é", max_size=8)
 single = word.map(lambda text: "'" + text.replace("'", "''") + "'")
 double = word.map(lambda text: '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"')
