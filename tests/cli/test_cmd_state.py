@@ -51,7 +51,7 @@ def test_the_way_is_checked_from_common_before_anything_is_written(ledger, plan)
     ledger.pull("james")
     ran = ledger.cli("james", "state", plan["id"], "approved")
     assert ran.code == 0
-    assert "approve: needs consent by approver (alice)" in ran.out
+    assert "approve (committed -> approved): needs consent by approver (alice)" in ran.out
     assert b"status: approved\n" in path.read_bytes()
 
 

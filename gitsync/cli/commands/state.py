@@ -63,7 +63,7 @@ def _propose(ws: Workspace, found: StateChange) -> Proposed:
 
 
 def _need_words(ws: Workspace, one: Requirement) -> str:
-    return f"{one.rule}: needs " + ws.settings().policy.who(one.role, "consent")
+    return f"{one}: needs " + ws.settings().policy.who(one.role, "consent")
 
 
 def _document(
