@@ -41,10 +41,12 @@ def fmt(host: Host, subjects: Sequence[str], preset: str | None = None, *,
     ``artifact.*`` and what :func:`folders.open_folder` and :func:`put_files` raise.
     """
     if not subjects:
-        raise UsageError(
-            "fmt.nothing", "what shall be put in form?", hint="all here: gitsync fmt ."
-        )
-    paths = [one for one in subjects if (host.cwd / one).exists()]
+        raise UsageError("fmt.nothing", "name what to put in form", hint="all here: gitsync fmt .")
+    # What looks like a path is one, so that a misspelt one is not taken for an id.
+    paths = [
+        one for one in subjects
+        if (host.cwd / one).exists() or one.endswith((".md", ".markdown", "/"))
+    ]  # fmt: skip
     folder = folders.open_folder(host.cwd, paths, preset)
     files = dict(folders.files(folder))
     read = {name: lintfile.read(raw, name, folder.schema, folder.typed(name))

@@ -187,7 +187,7 @@ class _Import:
         sparse = head is not None and head.status is not None and head.status in kind.sparse
         lacking = {
             key: value for key, value in fields.items()
-            if (document is None or document.value(key) in {None, ""})
+            if _lacks(document, key)
             and not (sparse and key != self.schema.id_field)
         }  # fmt: skip
         new = adopting.completed(raw, document, lacking) if lacking else raw
@@ -255,3 +255,8 @@ class _Import:
 
 def _blamed(one: Adopted, code: str, message: str) -> Finding:
     return Finding(code, message, Where(one.source))
+
+
+def _lacks(document: Document | None, name: str) -> bool:
+    value = document.value(name) if document is not None else None
+    return value is None or value == ""

@@ -66,13 +66,13 @@ def test_subjects(subject, files, ledger, write, document):
 
 def test_what_names_nothing(ledger, write):
     write("plans/a.md", "plan-bbbbbb")
-    for args, said in (
-        ((), "name what to put in form"),
-        (("plan-zz",), "no artifact's id begins with 'plan-zz'"),
-        (("gone/x.md",), "no artifact's id begins with"),
+    for args, code, said in (
+        ((), 2, "name what to put in form"),
+        (("plan-zz",), 2, "no artifact's id begins with 'plan-zz'"),
+        (("gone/x.md",), 3, "there is no file or folder gone/x.md"),
     ):
         ran = ledger.cli("james", "fmt", *args)
-        assert (ran.code, said in ran.err) == (2, True)
+        assert (ran.code, said in ran.err) == (code, True)
 
 
 def test_a_broken_file_is_named_and_the_others_are_written(ledger, write, document):

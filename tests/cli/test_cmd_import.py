@@ -197,6 +197,17 @@ def test_no_other_file_is_overwritten_and_no_id_is_taken_twice(folder, here, cli
     assert list(files_of(here)) == ["tasks/z.md"]
 
 
+def test_fields_of_any_shape_are_kept(folder, here, cli, document):
+    text = "---\nid:\nowner: [a, b]\nextra: {x: [1]}\nstatus: ''\n---\n# T\n"
+    source = folder("notes", {"a.md": text})
+    ran = cli(here, "import", str(source), "--preset", "plans", "--type", "plan", "--json")
+    (found,) = document(ran.out, "import")["files"]
+    assert (here / "plans/a.md").read_text() == (
+        f"---\nid: {found['id']}\nowner: [a, b]\nextra: {{x: [1]}}\nstatus: 'draft'\n"
+        "title: T\n---\n# T\n"
+    )
+
+
 def test_two_files_for_one_place(folder, here, cli):
     text = "---\nid: {id}\ntype: plan\nstatus: draft\ntitle: T\nowner: a\n---\n"
     source = folder("notes", {"plans/a.md": text.format(id="plan-bbbbbb"),
