@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from gitsync.services.host import Host
 
+_KINDS = ("ids:", "tree:", "path:")
+
 
 @dataclass(frozen=True, slots=True)
 class Formatted:
@@ -45,7 +47,8 @@ def fmt(host: Host, subjects: Sequence[str], preset: str | None = None, *,
     # What looks like a path is one, so that a misspelt one is not taken for an id.
     paths = [
         one for one in subjects
-        if (host.cwd / one).exists() or one.endswith((".md", ".markdown", "/"))
+        if (host.cwd / one).exists()
+        or (one.endswith((".md", ".markdown", "/")) and not one.startswith(_KINDS))
     ]  # fmt: skip
     folder = folders.open_folder(host.cwd, paths, preset)
     files = dict(folders.files(folder))
