@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -254,27 +253,46 @@ def test_imported_into_a_ledger_and_landed(ledger, folder, document):
     assert ledger.witness().after == 2
 
 
-def test_killed_anywhere_and_run_again_it_completes(folder, here, cli, document):
-    source = folder("notes", {f"n{n:03}.md": f"# Note {n}\n" for n in range(400)})
-    command = [sys.executable, "-m", "gitsync", "-C", str(here), "import", str(source),
-               "--preset", "tasks"]  # fmt: skip
+KILLER = """
+import os, signal, sys
+from pathlib import Path
+from gitsync.cli.main import run
+from gitsync.storage import batchfiles
+step, at = sys.argv[1], int(sys.argv[2])
+owner = Path if step == "replace" else batchfiles
+real, calls = getattr(owner, step), []
+def counted(*args, **more):
+    calls.append(args)
+    if len(calls) == at:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*args, **more)
+setattr(owner, step, counted)
+sys.exit(run(sys.argv[3:]))
+"""
+
+
+@pytest.mark.parametrize("step", ["write_whole", "sync_file", "replace", "fsync_dir"])
+def test_killed_at_any_step_and_run_again_it_completes(step, folder, here, cli, document):
+    source = folder("notes", {f"n{n:02}.md": f"# Note {n}\n" for n in range(20)})
+    args = ["import", str(source), "--preset", "tasks"]
     seen = set()
-    for wait in (0.25, 0.32, 0.4, 0.5, 0.7):
+    for at in (1, 2, 20):
+        if step == "fsync_dir" and at > 1:
+            break
         shutil.rmtree(here)
         here.mkdir()
-        process = subprocess.Popen(command, env=dict(os.environ), stdout=subprocess.DEVNULL)
-        time.sleep(wait)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        command = [sys.executable, "-c", KILLER, step, str(at), "-C", str(here), *args]
+        killed = subprocess.run(command, env=dict(os.environ), capture_output=True, check=False)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
         left = files_of(here)
         whole = {name: text for name, text in left.items() if "tmp_gitsync_" not in name}
-        assert all(text.endswith(b"---\n# Note %d\n" % int(name[7:10]))
+        unfinished = step != "fsync_dir" and (step, at) != ("write_whole", 1)
+        assert (len(whole) < len(left)) is unfinished
+        assert all(text.endswith(b"---\n# Note %d\n" % int(name[7:9]))
                    for name, text in whole.items())  # fmt: skip
-        ran = cli(here, "import", str(source), "--preset", "tasks", "--json")
-        found = document(ran.out, "import")["files"]
-        assert len(found) == 400
-        seen.add(tuple(one["id"] for one in found))
+        found = document(cli(here, *args, "--json").out, "import")["files"]
         done = files_of(here)
-        assert len(done) == 400, "what the killed run left unfinished is swept away"
+        assert len(found) == len(done) == 20, "what the killed run left unfinished is swept away"
         assert all(done[name] == text for name, text in whole.items())
+        seen.add(tuple(one["id"] for one in found))
     assert len(seen) == 1
