@@ -109,10 +109,14 @@ class Schema:
     def field_value(self, kind: ArtifactType, name: str, text: str) -> str | tuple[str, ...]:
         """A value as typed for a field: with commas between items where the field is a list."""
         link = kind.links.get(name)
-        listed = link.shape == "list" if link else self.merge.get(name) in {"set", "list"}
+        listed = self.merge.get(name) in {"set", "list"}
+        if link is not None:
+            listed = link.shape == "list" or (listed and link.shape == "paths")
         if not listed:
             return text
-        return tuple(part.strip() for part in text.strip("[]").split(",") if part.strip())
+        # People write [a, b] too, as it stands in the file; a Markdown link only begins so.
+        inner = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+        return tuple(part.strip() for part in inner.split(",") if part.strip())
 
     def typed(self, change: ArtifactChange) -> ArtifactChange:
         """The change with the types that only its paths tell filled in, for policy rules."""

@@ -15,7 +15,7 @@ from gitsync.domain.ledger.judge import violated
 from gitsync.domain.merge.trees import entry_at
 from gitsync.domain.objects import Oid
 from gitsync.domain.schema import Violation
-from gitsync.services.artifacts import Artifact, find, listing, show
+from gitsync.services.artifacts import Artifact, listing, show, tree_files
 from gitsync.storage.durable import write_atomic, write_new
 
 if TYPE_CHECKING:
@@ -188,17 +188,20 @@ def _in_common(ws: Workspace, schema: Schema, found: Artifact) -> ArtifactHead |
     tree = ws.state().tree
     entry = entry_at(ws.facts, tree, found.path.encode("utf-8", "surrogateescape"))
     if entry is not None:
-        head = _head(ws, schema, Oid(entry[1].hex()), found.path)
+        head = _read(ws.facts.blob(Oid(entry[1].hex())), schema, found.path)
         if head is not None and head.id == found.head.id:
             return head
-    try:
-        return find(ws, tree, schema, found.head.id or "").head
-    except UsageError:
-        return None
+    wanted = (found.head.id or "").encode()
+    for path, raw in tree_files(ws.facts, tree):
+        if wanted in raw:
+            head = _read(raw, schema, path)
+            if head is not None and head.id == found.head.id:
+                return head
+    return None
 
 
-def _head(ws: Workspace, schema: Schema, blob: Oid, path: str) -> ArtifactHead | None:
+def _read(raw: bytes, schema: Schema, path: str) -> ArtifactHead | None:
     try:
-        return ws.facts.head(blob, schema, path)
+        return read_head(raw, schema, path)
     except GitsyncError:
         return None

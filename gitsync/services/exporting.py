@@ -16,7 +16,8 @@ from gitsync.domain.links import Directory
 from gitsync.domain.lint import Entry
 from gitsync.domain.merge.trees import diff_trees
 from gitsync.domain.objects import MODE_FILE, Oid
-from gitsync.services.artifacts import commit_at
+from gitsync.domain.paths import segment_problem
+from gitsync.services.artifacts import commit_at, tree_files
 from gitsync.storage.batchfiles import sweep
 from gitsync.storage.durable import TEMPORARY, fsync_dir, reporting, sync_file, write_whole
 
@@ -82,9 +83,8 @@ def export(ws: Workspace, at: str, to: str, form: str = "md") -> Exported:
 
 def _write(ws: Workspace, commit: Oid, folder: Path, form: str) -> None:
     tree = ws.facts.commit(commit).tree
-    files = dict(_files(ws, tree))
     if form == "md":
-        for name, raw in files.items():
+        for name, raw in _files(ws, tree):
             place = folder / name
             with reporting(place):
                 place.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ def _write(ws: Workspace, commit: Oid, folder: Path, form: str) -> None:
         "schema": "gitsync/export/1", "ledger": str(ws.ledger()), "space": ws.space,
         "commit": str(commit),
     }  # fmt: skip
-    artifacts = list(_artifacts(files, schema))
+    artifacts = list(_artifacts(dict(tree_files(ws.facts, tree)), schema))
     if form == "json":
         text = json.dumps({**about, "artifacts": artifacts}, indent=1, default=str)
         with reporting(folder):
@@ -105,22 +105,31 @@ def _write(ws: Workspace, commit: Oid, folder: Path, form: str) -> None:
 
 
 def _files(ws: Workspace, tree: Oid) -> Iterator[tuple[str, bytes]]:
+    """Every file of a tree. What a founder may have put there is not trusted to be a path.
+
+    Raises RefusedError ``path.name``.
+    """
     for change in diff_trees(ws.facts, None, tree):
-        if change.after is not None and change.after[0] == MODE_FILE:
-            yield change.path.decode(), ws.facts.blob(Oid(change.after[1].hex()))
+        if change.after is None or change.after[0] != MODE_FILE:
+            continue
+        problem = next((why for one in change.path.split(b"/") if (why := segment_problem(one))),
+                       None)  # fmt: skip
+        if problem is not None or change.path == SUMS.encode():
+            path = change.path.decode("utf-8", "replace")
+            raise RefusedError(
+                "path.name", f"{path!r} {problem or 'would stand where the checksums do'}",
+                hint="the other formats need no paths: --format json",
+            )  # fmt: skip
+        yield change.path.decode(), ws.facts.blob(Oid(change.after[1].hex()))
 
 
 def _artifacts(files: Mapping[str, bytes], schema: Schema) -> Iterator[dict[str, Any]]:
     """Every artifact as plain values, ordered by path; links with the ids that they lead to."""
-    markdown = {
-        name: raw for name, raw in sorted(files.items())
-        if name.endswith((".md", ".markdown")) and not name.startswith(".gitsync/")
-    }  # fmt: skip
-    read = {name: lintfile.read(raw, name, schema) for name, raw in markdown.items()}
-    entries = [one for one in read.values() if isinstance(one, Entry) and one.head.id]
+    read = (lintfile.read(raw, name, schema) for name, raw in sorted(files.items()))
+    entries = [one for one in read if isinstance(one, Entry) and one.head.id]
     book = Directory((one.head.id or "", one.path) for one in entries)
     for one in entries:
-        raw = markdown[one.path]
+        raw = files[one.path]
         document = frontmatter.parse(raw, one.path)
         if document is None:
             continue

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gitsync.domain.errors import RefusedError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -138,6 +140,22 @@ def test_what_cannot_be(args, code, said, landed):
     ran = landed.cli("james", "export", *args)
     assert (ran.code, said in ran.err) == (code, True), ran.err
     assert not (landed.root / "x").exists()
+
+
+@pytest.mark.parametrize("path", ["../evil.md", "SHA256SUMS", "a/../../evil.md"])
+def test_a_founder_cannot_write_outside_of_the_folder(path, landed):
+    """Nobody judged the first snapshot, and stock git does not check a tree that is only read."""
+    from gitsync.services import exporting
+
+    ws = landed.ws("james")
+    blob = ws.facts.put_blob(b"x")
+    tree = None
+    for name in reversed(path.split("/")):
+        entry = (b"100644", bytes.fromhex(blob)) if tree is None else (b"40000", tree)
+        tree = bytes.fromhex(ws.facts.put_tree({name.encode(): entry}))
+    with pytest.raises(RefusedError) as caught:
+        list(exporting._files(ws, tree.hex()))
+    assert caught.value.code == "path.name"
 
 
 def test_a_full_disk_leaves_nothing(landed, monkeypatch):

@@ -4,7 +4,7 @@ import pytest
 
 from gitsync.domain.artifact import ArtifactChange, ArtifactHead
 from gitsync.domain.errors import FormatError
-from gitsync.domain.links import plain_link
+from gitsync.domain.links import Link, plain_link
 from gitsync.domain.policy import Requirement
 from gitsync.domain.schema import ArtifactType, Move, Schema, Violation
 
@@ -239,3 +239,24 @@ def test_schemas_there_cannot_be(fields, code):
     with pytest.raises(FormatError) as caught:
         Schema(**{**whole, **fields})
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("tags", "a, b,", ("a", "b")),
+        ("tags", "[a, b]", ("a", "b")),
+        ("tags", "", ()),
+        ("supersedes", "[3](0003-x.md)", ("[3](0003-x.md)",)),
+        ("requires", "1, 2", "1, 2"),
+        ("depends", "x", ("x",)),
+        ("owner", "a, b", "a, b"),
+    ],
+)
+def test_values_as_typed(name, text, value):
+    links = {"requires": Link("requires", "commas"), "depends": plain_link("depends"),
+             "supersedes": Link("supersedes", "paths")}  # fmt: skip
+    kind = ArtifactType("plan", "plan", links=links)
+    merge = {"tags": "set", "requires": "set", "supersedes": "set"}
+    schema = Schema(1, "id", "type", "status", "title", {"plan": kind}, merge)
+    assert schema.field_value(kind, name, text) == value
