@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gitsync.codec import adopting, frontmatter, lintfile
 from gitsync.codec.frontmatter_head import head_of
@@ -95,6 +95,15 @@ def import_markdown(host: Host, options: ImportOptions) -> Imported:
     return Imported(tuple(run.adopted), tuple(left_out), findings)
 
 
+class _Read(NamedTuple):
+    """A file of the source: its bytes, its front matter, what that says, and its type here."""
+
+    raw: bytes
+    document: Document | None
+    head: ArtifactHead | None
+    kind: ArtifactType | None = None
+
+
 class _Import:
     """One run: what stands here, what comes, and why it cannot."""
 
@@ -114,39 +123,46 @@ class _Import:
 
     def collect(self) -> list[str]:
         """Adopt every file that has a type; returns the names of the others."""
-        kinds: dict[str, ArtifactType] = {}
-        read: dict[str, tuple[bytes, Document | None, ArtifactHead | None]] = {}
+        read: dict[str, _Read] = {}
         left_out = []
         for name, raw in self.source.files.items():
-            unsettled = lintfile.conflict(raw, name)
-            if unsettled is not None:
-                self.wrong.append(unsettled)
+            one = self.read(name, raw)
+            if one is None:
                 continue
-            try:
-                raw = adopting.renamed(raw, self.options.names, name)  # noqa: PLW2901
-                document = frontmatter.parse(raw, name)
-                head = None
-                if document is not None:
-                    document.check()
-                    head = head_of(document, self.schema, self.source.path(name))
-            except FormatError as error:
-                where = error.where or Where(name)
-                self.wrong.append(Finding(error.code, error.message, where, error.hint))
-                continue
-            said = head.type if head is not None else None
+            said = one.head.type if one.head is not None else None
             kind = type_of(self.source, name, said, self.options.kind, self.schema)
             if kind is None:
                 left_out.append(name)
             else:
-                kinds[name], read[name] = kind, (raw, document, head)
+                read[name] = one._replace(kind=kind)
         # What a run before this one has put here is not in the way of the same again.
-        places = {self.place(name, kinds[name]) for name in kinds}
+        places = {self.place(name, one.kind) for name, one in read.items() if one.kind}
         taken = {one.head.id for name, one in self.entries.items() if name not in places}
-        taken |= {head.id for _, _, head in read.values() if head is not None}
+        taken |= {one.head.id for one in read.values() if one.head is not None}
         known = {ident for ident in taken if ident is not None}
-        for name, (raw, document, head) in read.items():
-            self.adopt(name, kinds[name], raw, document, head, known)
+        for name, one in read.items():
+            if one.kind is not None:
+                self.adopt(name, one.kind, one, known)
         return left_out
+
+    def read(self, name: str, raw: bytes) -> _Read | None:
+        """What a file holds, with its fields called as they are here; None if it is unreadable,
+        which is noted."""
+        unsettled = lintfile.conflict(raw, name)
+        if unsettled is not None:
+            self.wrong.append(unsettled)
+            return None
+        try:
+            raw = adopting.renamed(raw, self.options.names, name)
+            document = frontmatter.parse(raw, name)
+            if document is None:
+                return _Read(raw, None, None)
+            document.check()
+            return _Read(raw, document, head_of(document, self.schema, self.source.path(name)))
+        except FormatError as error:
+            where = error.where or Where(name)
+            self.wrong.append(Finding(error.code, error.message, where, error.hint))
+            return None
 
     def place(self, name: str, kind: ArtifactType) -> str:
         """Where a file goes; one from standard input gets its name when its id is known."""
@@ -159,9 +175,9 @@ class _Import:
             return path
         return str(PurePosixPath(kind.folder, name))
 
-    def adopt(self, name: str, kind: ArtifactType, raw: bytes, document: Document | None,
-              head: ArtifactHead | None, taken: set[str]) -> None:  # fmt: skip
+    def adopt(self, name: str, kind: ArtifactType, read: _Read, taken: set[str]) -> None:
         """Complete one file, and note it."""
+        raw, document, head, _ = read
         body = document.body if document is not None else raw.removeprefix(b"\xef\xbb\xbf")
         stem = PurePosixPath(name).stem
         title = (head.title if head is not None else None) or adopting.title_in(body) or stem
@@ -225,12 +241,24 @@ class _Import:
             seen[one.path] = one.source
         findings = [one for one in lint(list(entries.values()), self.schema)
                     if one.where.file in seen]  # fmt: skip
+        findings += self.strangers(entries)
         # Named by the source: what is refused does not lie here.
         self.wrong += [replace(one, where=replace(one.where, file=seen[one.where.file or ""]))
                        for one in findings if one.code == "lint.duplicate-id"]  # fmt: skip
         if self.wrong:
             raise self.refusal()
         return tuple(findings)
+
+    def strangers(self, entries: Mapping[str, Entry]) -> Iterator[Finding]:
+        """Files that name a type of their own, and so are not of the one that they came as."""
+        for one in self.adopted:
+            entry = entries.get(one.path)
+            if entry is not None and entry.head.type != one.kind:
+                yield Finding(
+                    "import.other-type", f"it says that it is a {entry.head.type!r}, no {one.kind}",
+                    entry.at(self.schema.type_field),
+                    f"call that field otherwise: --map {self.schema.type_field}=category",
+                )  # fmt: skip
 
     def problems(self, one: Adopted, seen: Mapping[str, str]) -> Iterator[Finding]:
         """Why a file cannot stand at its place."""

@@ -207,6 +207,20 @@ def test_fields_of_any_shape_are_kept(folder, here, cli, document):
     )
 
 
+def test_a_type_of_their_own_is_told(folder, here, cli, document):
+    text = "---\nid: x1\ntype: bug\nstatus: draft\ntitle: T\nowner: a\n---\n"
+    source = folder("notes", {"a.md": text})
+    args = ("import", str(source), "--preset", "plans", "--type", "plan", "--json")
+    found = document(cli(here, *args).out, "import")
+    assert [(one["code"], one["file"], one["line"]) for one in found["findings"]] == [
+        ("import.other-type", "plans/a.md", 3)
+    ]
+    (here / "plans/a.md").unlink()
+    found = document(cli(here, *args, "--map", "type=category").out, "import")
+    assert found["findings"] == []
+    assert "\ncategory: bug\n" in (here / "plans/a.md").read_text()
+
+
 def test_two_files_for_one_place(folder, here, cli):
     text = "---\nid: {id}\ntype: plan\nstatus: draft\ntitle: T\nowner: a\n---\n"
     source = folder("notes", {"plans/a.md": text.format(id="plan-bbbbbb"),
