@@ -31,7 +31,7 @@ def canonical(raw: bytes, place: Callable[[str], int], file: str | None = None) 
     document = parse(raw, file)
     if document is None:
         return raw
-    document.check()
+    document.skim()
     head = document.layout
     eol = b"\r\n" if raw[: head.start].endswith(b"\r\n") else b"\n"
     parts: list[tuple[int, bytes]] = []
@@ -50,7 +50,8 @@ def canonical(raw: bytes, place: Callable[[str], int], file: str | None = None) 
         + (eol if closing.endswith(b"\n") else b"")
         + raw[head.body :]
     )
-    _check_same(document, new, file)
+    if new != raw:
+        _check_same(document, new, file)
     return new
 
 

@@ -176,6 +176,15 @@ class Document:
         for name in self._fields:
             self.value(name)
 
+    def skim(self) -> None:
+        """As ``check``, but a list of one-line scalars is read as the line scanner found it,
+        without asking the slow YAML reader. Raises FormatError."""
+        for name, field in self._fields.items():
+            if field.style is Style.FLOW or edit.block_list(self.raw, field) is not None:
+                self._current(name, field)
+            else:
+                self.value(name)
+
     def with_field(self, name: str, value: FieldValue, *, first: bool = False) -> bytes:
         """The file with one field set, every byte outside that field's value unchanged.
 

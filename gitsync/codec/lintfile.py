@@ -33,7 +33,7 @@ def read(raw: bytes, path: str, schema: Schema, typed: str | None = None) -> Ent
         document = parse(raw, path)
         if document is None:
             return None
-        document.check()
+        document.skim()
         head = head_of(document, schema, path)
         if head.type is None and typed is not None:
             head = replace(head, type=typed)

@@ -157,7 +157,7 @@ class _Import:
             document = frontmatter.parse(raw, name)
             if document is None:
                 return _Read(raw, None, None)
-            document.check()
+            document.skim()
             return _Read(raw, document, head_of(document, self.schema, self.source.path(name)))
         except FormatError as error:
             where = error.where or Where(name)
