@@ -36,6 +36,7 @@ EXITS = {
     "GitError": "3",
     "BugError": "70",
     "Violation": "1",
+    "Finding": "1",
     "Refusal": "1",
     "Waiting": "1",
     "Subsumed": "0",
@@ -79,7 +80,7 @@ NAMES = """
 """
 OTHERS = re.compile(
     rf"(?:{'|'.join(SECTIONS.split())})\.(?:{'|'.join(NAMES.split())})"
-    r"|(?:receive|transfer)\.[a-z]+|config\.worktree|packed-refs\.new|.*-pipelines\.yml|.*\.(?:lock|pub|json)"
+    r"|artifacts\.sqlite|(?:receive|transfer)\.[a-z]+|config\.worktree|packed-refs\.new|.*-pipelines\.yml|.*\.(?:lock|pub|json)"
 )
 
 
@@ -210,7 +211,7 @@ def unlisted(known: set[str]) -> list[str]:
 
 def collect() -> list[Found]:
     """Every code of the package. Ends the script when a code would be left out."""
-    shared: dict[str, str] = {"error": "FormatError", "fail": "FormatError"}
+    shared: dict[str, str] = {"error": "FormatError", "fail": "FormatError", "refuse": "FormatError"}
     paths = sorted(SOURCE.rglob("*.py"))
     found = {one for path in paths for one in (*scan(path, shared), *tabled(path))}
     found |= {Found(code, words, kind) for code, (words, kind) in APART.items()}

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gitsync.codec.sshkeys import encode_private, encode_public, from_ed25519_bytes
-from gitsync.services import artifacts, consenting, founding, joining, proposing, pulling, witnessing
+from gitsync.services import authoring, consenting, founding, joining, proposing, pulling, witnessing
 from gitsync.services.host import Host
 from gitsync.services.sources import fresh_view
 from gitsync.services.workspace import Workspace
@@ -96,7 +96,7 @@ def make(root: Path) -> dict[str, str]:
         )
     # common@2: a plan, committed to. common@3: James moves it to approved, Alice agrees.
     world.clock += 600
-    plan = artifacts.create(
+    plan = authoring.create(
         world.workspace("alice"), "plan", "Move the office", {"status": "committed"}
     )
     proposing.propose(world.workspace("alice"), proposing.ProposeOptions("Plan the move", "move"))
@@ -104,7 +104,7 @@ def make(root: Path) -> dict[str, str]:
     witnessing.run_once(world.workspace("notary"), witnessing.WitnessOptions())
     world.clock += 3600
     pulling.pull(world.workspace("james"))
-    artifacts.set_field(world.workspace("james"), plan.id, "status", "approved")
+    authoring.set_state(world.workspace("james"), plan.id, "approved")
     made = proposing.propose(
         world.workspace("james"), proposing.ProposeOptions("Approve the move", "approve-move")
     )

@@ -69,7 +69,20 @@ def _commands(_app: App) -> list[str]:
     return list(COMMANDS)
 
 
+def _states(app: App) -> list[str]:
+    kinds = app.ledger().settings().schema.types.values()
+    return list(dict.fromkeys(state for kind in kinds for state in kind.states))
+
+
+def _presets(_app: App) -> list[str]:
+    from gitsync.codec.presets import list_presets
+
+    return list(list_presets())
+
+
 artifacts = _offer(_artifacts)
+presets = _offer(_presets)
+states = _offer(_states)
 types = _offer(_types)
 proposals = _offer(_proposals)
 own_proposals = _offer(_own_proposals)

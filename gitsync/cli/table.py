@@ -17,8 +17,11 @@ SECTIONS: tuple[tuple[str, dict[str, tuple[str, str]]], ...] = (
         "Work",
         {
             "new": ("new", "Write a new artifact from its template."),
+            "import": ("importing", "Make artifacts of Markdown that is there."),
             "show": ("show", "Show one artifact, now or at a position."),
             "list": ("list", "List the artifacts."),
+            "state": ("state", "Put an artifact into another state."),
+            "fmt": ("fmt", "Write front matter in canonical form."),
             "snapshot": ("snapshot", "Sign your files as your next numbered snapshot."),
             "status": ("status", "Where you stand, and what to do next."),
         },
@@ -40,12 +43,14 @@ SECTIONS: tuple[tuple[str, dict[str, tuple[str, str]]], ...] = (
             "push": ("push", "Send what is yours and was not sent yet."),
             "sync": ("sync", "Pull, then push."),
             "pin": ("pin", "Hold your files at one position."),
+            "export": ("export", "Write a snapshot as plain files with checksums."),
         },
     ),
     (
         "Check",
         {
             "log": ("log", "The numbered history."),
+            "lint": ("lint", "What is wrong with the artifacts of a folder."),
             "verify": ("verify", "Prove the ledger: signatures, numbers, every merge."),
             "doctor": ("doctor", "Find what is torn or unprotected, and mend it."),
             "hooks": ("hooks", "Git's hooks, in a clone or a home: install, uninstall, status."),

@@ -21,7 +21,7 @@ MAX_HEADER_BYTES = 64 * 1024
 MAX_STRUCTURE_BYTES = 16 * 1024
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from gitsync.codec.frontmatter_edit import FieldValue
     from gitsync.codec.yamltext import Builder
@@ -46,6 +46,17 @@ class Span:
     end: int
     value_start: int
     value_end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the parts of a file stand: byte offsets behind the opening line, of the closing line
+    and of the body, and the scanned fields in their order."""
+
+    start: int
+    fence: int
+    body: int
+    fields: Mapping[str, Field]
 
 
 class Document:
@@ -75,6 +86,11 @@ class Document:
     def body(self) -> bytes:
         """Everything behind the closing fence's line."""
         return self.raw[self._body_start :]
+
+    @property
+    def layout(self) -> Layout:
+        """The file's parts, for those who rewrite it."""
+        return Layout(self._start, self._fence, self._body_start, self._fields)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -160,11 +176,20 @@ class Document:
         for name in self._fields:
             self.value(name)
 
-    def with_field(self, name: str, value: FieldValue) -> bytes:
+    def skim(self) -> None:
+        """As ``check``, but a list of one-line scalars is read as the line scanner found it,
+        without asking the slow YAML reader. Raises FormatError."""
+        for name, field in self._fields.items():
+            if field.style is Style.FLOW or edit.block_list(self.raw, field) is not None:
+                self._current(name, field)
+            else:
+                self.value(name)
+
+    def with_field(self, name: str, value: FieldValue, *, first: bool = False) -> bytes:
         """The file with one field set, every byte outside that field's value unchanged.
 
-        A field that is not there is appended before the closing fence. Setting a field to what
-        it is gives the same bytes. Raises UsageError ``frontmatter.field-name`` or
+        A field that is not there is appended before the closing fence, or put ``first``. Setting
+        a field to what it is gives the same bytes. Raises UsageError ``frontmatter.field-name`` or
         ``frontmatter.value``, FormatError where the old value cannot be read or the result would
         pass the bounds.
         """
@@ -174,7 +199,8 @@ class Document:
             _check_new_name(name)
             eol = b"\r\n" if self.raw[: self._start].endswith(b"\r\n") else b"\n"
             line = f"{name}: {edit.render(value)}".encode() + eol
-            new = self.raw[: self._fence] + line + self.raw[self._fence :]
+            at = self._start if first else self._fence
+            new = self.raw[:at] + line + self.raw[at:]
         else:
             new = self._replaced(name, field, value, wanted)
         after = parse(new, self._file)
@@ -310,17 +336,19 @@ def _check_characters(raw: bytes, start: int, header: bytes, file: str | None) -
         fail(raw, offset, "frontmatter.control-character", problem, file=file)
 
 
-def compose(fields: Mapping[str, FieldValue], body: bytes) -> bytes:
+def compose(fields: Mapping[str, FieldValue], body: bytes, bare: Collection[str] = ()) -> bytes:
     """A new file: the fields in the mapping's order, then ``body`` as it is.
 
-    Text gets quotes where YAML would read it as something else; int and bool stand bare. Raises
-    UsageError as ``Document.with_field`` does.
+    Text gets quotes where YAML would read it as something else; int and bool stand bare, and so
+    do numbers and dates in the fields named by ``bare``. Raises UsageError as
+    ``Document.with_field`` does.
     """
     lines = []
     for name, value in fields.items():
         _check_new_name(name)
         _wanted(name, value)
-        lines.append(f"{name}: {edit.render(value)}\n")
+        old = value if name in bare and isinstance(value, str) else None
+        lines.append(f"{name}: {edit.render(value, old)}\n")
     raw = b"---\n" + "".join(lines).encode() + b"---\n" + body
     parse(raw)
     return raw

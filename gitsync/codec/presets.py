@@ -60,6 +60,16 @@ def load(name: str) -> Preset:
     return Preset(name, (folder / "schema.yaml").read_bytes(), dict(sorted(templates.items())))
 
 
+def editor_files() -> dict[str, bytes]:
+    """The JSON Schemas by which editors complete the settings: file name -> content.
+
+    The first lines of the presets' files name them, in a folder ``schemas`` beside them.
+    """
+    folder = resources.files("gitsync") / "schemas"
+    names = ("artifact-schema.schema.json", "policy.schema.json")
+    return {name: (folder / name).read_bytes() for name in names}
+
+
 def policy_text(
     *, space: str, home: str, founder: str, witness: str, preset: str = DEFAULT
 ) -> bytes:

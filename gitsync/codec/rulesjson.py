@@ -10,14 +10,15 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from gitsync.domain.errors import FormatError
+from gitsync.domain.links import Link
 from gitsync.domain.policy import Limits, Policy, Role, Rule
-from gitsync.domain.schema import ArtifactType, Move, Schema
+from gitsync.domain.schema import ArtifactType, Guard, Move, Schema
 
 if TYPE_CHECKING:
     from gitsync.domain.objects import Oid
 
 #: Raised with every change of the classes that are kept.
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +57,18 @@ def _policy(raw: dict[str, Any]) -> Policy:
 
 
 def _schema(raw: dict[str, Any]) -> Schema:
-    types = {
-        name: ArtifactType(
-            **_fixed(kind) | {"transitions": tuple(Move(**one) for one in kind["transitions"])}
-        )
-        for name, kind in raw["types"].items()
-    }
+    types = {name: _type(kind) for name, kind in raw["types"].items()}
     return Schema(**_fixed(raw) | {"types": types})
+
+
+def _type(raw: dict[str, Any]) -> ArtifactType:
+    guards = {name: Guard(**raw[name]) if raw[name] else None for name in ("adopt", "enter")}
+    parts = {
+        "transitions": tuple(Move(**one) for one in raw["transitions"]),
+        "links": {name: Link(**one) for name, one in raw["links"].items()},
+        "defaults": _fixed(raw["defaults"]),
+    }
+    return ArtifactType(**_fixed(raw) | parts | guards)
 
 
 def _fixed(raw: dict[str, Any]) -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gitsync.codec.frontmatter_head import head, head_of
 from gitsync.codec.policyfile import parse_arrow
 from gitsync.codec.yamltext_typed import Reader, load_present
-from gitsync.domain.schema import ArtifactType, Move, Schema
+from gitsync.domain.artifacttype import ArtifactType, Guard, Move
+from gitsync.domain.links import Link, plain_link
+from gitsync.domain.schema import Schema
 
 if TYPE_CHECKING:
     from gitsync.codec.yamltext import Path
@@ -40,6 +43,8 @@ def parse(data: bytes | None, file: str = FILE) -> Schema:
             types=types,
             merge=raw.merge,
             order=tuple(raw.order),
+            owner_field=raw.owner,
+            unique_ids=raw.unique_ids,
         ),
         (),
     )
@@ -52,6 +57,9 @@ def _type(reader: Reader, name: str, value: object) -> ArtifactType:
     raw = reader.typed(value, shapes.TypeShape, path)
     initial = raw.initial or (raw.states[0] if raw.states else None)
     moves = _moves(reader, raw, (*path, "transitions"))
+    links = _links(reader, raw, (*path, "links"))
+    adopt = _guard(reader, raw.adopt, (*path, "adopt"))
+    enter = _guard(reader, raw.enter, (*path, "enter"))
     return reader.make(
         lambda: ArtifactType(
             name=name,
@@ -62,10 +70,49 @@ def _type(reader: Reader, name: str, value: object) -> ArtifactType:
             initial=initial,
             transitions=moves,
             required=tuple(raw.required),
-            links=tuple(raw.links),
+            links=links,
+            numbered=raw.numbered,
+            file=raw.file,
+            done=tuple(raw.done),
+            started=raw.started,
+            sparse=tuple(raw.sparse),
+            adopt=adopt,
+            enter=enter,
+            defaults={
+                key: value if isinstance(value, str) else tuple(value)
+                for key, value in raw.defaults.items()
+            },
         ),
         path,
     )
+
+
+def _links(reader: Reader, raw: TypeShape, path: Path) -> dict[str, Link]:
+    """Link fields: names alone, or each with its shape (a text) or shape and meaning."""
+    from gitsync.codec import yamltext_shapes as shapes
+
+    if isinstance(raw.links, list):
+        return {name: plain_link(name) for name in raw.links}
+    found: dict[str, Link] = {}
+    for name, value in raw.links.items():
+        place = (*path, name)
+        if isinstance(value, str):
+            given = shapes.LinkShape(value, plain_link(name).means)
+        else:
+            given = reader.typed(value, shapes.LinkShape, place)
+        found[name] = reader.make(partial(Link, name, given.shape, given.means), place)
+    return found
+
+
+def _guard(reader: Reader, value: object, path: Path) -> Guard | None:
+    from gitsync.codec import yamltext_shapes as shapes
+
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return Guard(value)
+    raw = reader.typed(value, shapes.GuardShape, path)
+    return Guard(raw.role, raw.proposer_counts)
 
 
 def _moves(reader: Reader, raw: TypeShape, path: Path) -> tuple[Move, ...]:
@@ -108,6 +155,7 @@ def compose(schema: Schema) -> bytes:
     if schema.type_field is not None:
         fields["type"] = schema.type_field
     fields |= {"status": schema.status_field, "title": schema.title_field}
+    fields |= {"owner": schema.owner_field, "unique-ids": schema.unique_ids}
     fields["types"] = {kind.name: _type_fields(kind) for kind in schema.types.values()}
     fields |= {"merge": dict(schema.merge), "order": list(schema.order)}
     from gitsync.codec.yamltext import dump
@@ -123,10 +171,22 @@ def _type_fields(kind: ArtifactType) -> dict[str, object]:
         "states": list(kind.states),
         "transitions": [_move_fields(move) for move in kind.transitions],
         "required": list(kind.required),
-        "links": list(kind.links),
+        "links": {
+            name: {"shape": link.shape, "means": link.means} for name, link in kind.links.items()
+        },
+        "numbered": kind.numbered,
+        "done": list(kind.done),
+        "sparse": list(kind.sparse),
+        "defaults": {
+            key: value if isinstance(value, str) else list(value)
+            for key, value in kind.defaults.items()
+        },
     }
-    if kind.initial is not None:
-        fields["initial"] = kind.initial
+    optional = {"initial": kind.initial, "file": kind.file, "started": kind.started}
+    fields |= {name: value for name, value in optional.items() if value is not None}
+    for name, guard in (("adopt", kind.adopt), ("enter", kind.enter)):
+        if guard is not None:
+            fields[name] = {"role": guard.role, "proposer-counts": guard.proposer_counts}
     return fields
 
 

@@ -56,6 +56,16 @@ class MoveShape(_Struct):
     proposer_counts: bool = False
 
 
+class GuardShape(_Struct):
+    role: Name
+    proposer_counts: bool = False
+
+
+class LinkShape(_Struct):
+    shape: Name = "list"
+    means: Name = "related"
+
+
 class TypeShape(_Struct):
     prefix: Name
     folder: str = ""
@@ -64,7 +74,15 @@ class TypeShape(_Struct):
     initial: Name | None = None
     transitions: list[object] = []
     required: list[Name] = []
-    links: list[Name] = []
+    links: list[Name] | dict[str, object] = []
+    numbered: int = 0
+    file: Name | None = None
+    done: list[Name] = []
+    started: Name | None = None
+    sparse: list[Name] = []
+    adopt: object = None
+    enter: object = None
+    defaults: dict[str, str | list[str]] = {}
 
 
 class SchemaShape(_Struct):
@@ -74,5 +92,7 @@ class SchemaShape(_Struct):
     type: Name | None = None
     status: Name = "status"
     title: Name = "title"
+    owner: Name = "owner"
+    unique_ids: bool = False
     merge: dict[str, Name] = {}
     order: list[Name] = []

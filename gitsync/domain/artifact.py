@@ -135,8 +135,14 @@ def slugify(title: str) -> str:
     return whole if dash else slug[:MAX_SLUG_CHARS]
 
 
-def new_path(folder: str, artifact_id: str, title: str) -> str:
-    """The path of a new artifact: ``<folder>/<id>-<slug>.md``, or ``<id>.md`` without a slug."""
+def new_path(folder: str, artifact_id: str, title: str, form: str | None = None) -> str:
+    """The path of a new artifact: ``<folder>/<id>-<slug>.md``, or ``<id>.md`` without a slug.
+
+    ``form`` is another file name, in which ``{id}`` and ``{slug}`` are filled in.
+    """
     slug = slugify(title)
-    name = f"{artifact_id}-{slug}.md" if slug else f"{artifact_id}.md"
+    form = form or "{id}-{slug}.md"
+    if not slug:
+        form = re.sub(r"^\{slug\}[-_ .]*|[-_ .]*\{slug\}", "", form)
+    name = form.replace("{id}", artifact_id).replace("{slug}", slug)
     return f"{folder}/{name}" if folder else name

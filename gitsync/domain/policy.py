@@ -190,12 +190,30 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """``role``'s threshold must agree to the changes at ``paths``, says ``rule``."""
+    """``role``'s threshold must agree to the changes at ``paths``, says ``rule``.
+
+    ``about`` names the transition that the rule is about, for messages.
+    """
 
     rule: str
     role: str
     proposer_counts: bool
     paths: tuple[str, ...]
+    about: str | None = field(default=None, compare=False)
+
+    def __str__(self) -> str:
+        return self.rule if self.about is None else f"{self.rule} ({self.about})"
+
+
+def _moves_of(changes: Iterable[ArtifactChange]) -> str:
+    """The transitions of changes in words, each once, at most three."""
+    moves = dict.fromkeys(
+        " -> ".join((head.status or "no status") if head else "nothing"
+                    for head in (change.before, change.after))
+        for change in changes
+    )  # fmt: skip
+    more = ", ..." if len(moves) > 3 else ""
+    return ", ".join(list(moves)[:3]) + more
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,10 +282,20 @@ class Policy:
         changes = tuple(changes)
         found = []
         for rule in self.rules:
-            paths = tuple(change.path for change in changes if rule.matches(change))
-            if paths:
-                found.append(Requirement(rule.name, rule.role, rule.proposer_counts, paths))
+            matched = [change for change in changes if rule.matches(change)]
+            if matched:
+                about = None if rule.transition is None else _moves_of(matched)
+                paths = tuple(change.path for change in matched)
+                found.append(Requirement(rule.name, rule.role, rule.proposer_counts, paths, about))
         return tuple(found)
+
+    def who(self, role: str | None, what: str) -> str:
+        """``what`` with whose consent it takes, for a message: ``Final by editor (alice, bo)``."""
+        if role is None:
+            return what
+        known = self.roles.get(role)
+        people = ", ".join(sorted(known.people)[:8]) if known is not None else "nobody"
+        return f"{what} by {role} ({people})"
 
     def denied(self, path: str) -> str | None:
         """The pattern that forbids ``path`` to everyone, None if there is none.

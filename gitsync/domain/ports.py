@@ -80,6 +80,9 @@ class Facts(Objects, Protocol):
         ``path`` lets the schema tell the type of a file that names none.
         """
 
+    def paths_of(self, tree: Oid, ident: str, schema: Schema) -> tuple[bytes, ...]:
+        """The Markdown files below a root tree that carry the id ``ident``, ordered by path."""
+
     def head_problem(self, raw: bytes) -> str | None:
         """Why a file's front matter cannot be read, or None."""
 

@@ -2,127 +2,33 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from gitsync.domain.artifact import ArtifactChange, ArtifactHead, check_prefix
-from gitsync.domain.errors import FormatError, UsageError, Where
+from gitsync.domain.artifacttype import ArtifactType, Guard, Move, check_field, refuse
 from gitsync.domain.globs import compile_glob
 from gitsync.domain.policy import Requirement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gitsync.domain.artifact import ArtifactChange, ArtifactHead
+
+__all__ = ["MERGE_STRATEGIES", "ArtifactType", "Guard", "Move", "Schema", "Violation"]
+
 MERGE_STRATEGIES = frozenset({"scalar", "set", "list", "counter", "max", "state"})
-
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
-_FIELD = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_ .-]{0,126}[A-Za-z0-9_.-])?")
-_STATE = re.compile(r"[^\W_](?:[\w ./()-]{0,62}[\w)])?")
-_FOLDER_PART = re.compile(r"[\w][\w .-]{0,99}")
-
-
-def _refuse(code: str, message: str, place: str, hint: str | None = None) -> FormatError:
-    return FormatError(code, message, hint=hint, where=Where(field=place))
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """Why a change may not land. ``code`` is stable; ``hint`` says what would be allowed."""
+    """Why a change may not land. ``code`` is stable; ``hint`` says what would be allowed, and
+    ``ways`` are the moves that it speaks of."""
 
     code: str
     message: str
     path: str
     hint: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """A declared transition; with equal ends, any edit of an artifact that stays in the state."""
-
-    before: str
-    after: str
-    role: str | None = None
-    proposer_counts: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.before} -> {self.after}"
-
-
-@dataclass(frozen=True, slots=True)
-class ArtifactType:
-    """One type of artifact. Raises FormatError ``schema.*`` where its parts do not fit.
-
-    ``prefix`` begins new ids, ``folder`` takes new files, ``paths`` tell the type of a file that
-    does not name it. No ``states``: any status will do.
-    """
-
-    name: str
-    prefix: str
-    folder: str = ""
-    paths: tuple[str, ...] = ()
-    states: tuple[str, ...] = ()
-    initial: str | None = None
-    transitions: tuple[Move, ...] = ()
-    required: tuple[str, ...] = ()
-    links: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        place = f"types.{self.name[:40]}"
-        if not _NAME.fullmatch(self.name):
-            raise _refuse("schema.type", f"{self.name[:40]!r} cannot name a type", "types")
-        try:
-            check_prefix(self.prefix)
-        except UsageError as error:
-            raise _refuse("schema.prefix", error.message, f"{place}.prefix", error.hint) from None
-        if self.folder and not all(map(_FOLDER_PART.fullmatch, self.folder.split("/"))):
-            raise _refuse("schema.folder", f"{self.folder[:80]!r} is not a folder of this space",
-                          f"{place}.folder", "write it like: plans or docs/plans")  # fmt: skip
-        for pattern in self.paths:
-            compile_glob(pattern)
-        for name in (*self.required, *self.links):
-            _check_field(name, place)
-        self._check_states(place)
-
-    def _check_states(self, place: str) -> None:
-        for state in self.states:
-            if not _STATE.fullmatch(state):
-                raise _refuse("schema.state", f"{state[:60]!r} cannot name a state",
-                              f"{place}.states")  # fmt: skip
-        if len(set(self.states)) != len(self.states):
-            raise _refuse("schema.state", "a state is listed twice", f"{place}.states")
-        if self.initial not in (self.states or (None,)):
-            raise _refuse("schema.initial", "the initial state must be one of the states",
-                          f"{place}.initial", self._known())  # fmt: skip
-        seen: set[tuple[str, str]] = set()
-        for move in self.transitions:
-            for state in (move.before, move.after):
-                if state not in self.states:
-                    raise _refuse("schema.unknown-state", f"{state[:60]!r} is not a state",
-                                  f"{place}.transitions", self._known())  # fmt: skip
-            if (move.before, move.after) in seen:
-                raise _refuse("schema.duplicate-transition", f"{move} is declared twice",
-                              f"{place}.transitions")  # fmt: skip
-            seen.add((move.before, move.after))
-
-    def _known(self) -> str:
-        return f"states: {', '.join(self.states) or 'none'}"
-
-    def move(self, before: str, after: str) -> Move | None:
-        """The declared transition between two states, None if there is none."""
-        for move in self.transitions:
-            if move.before == before and move.after == after:
-                return move
-        return None
-
-    def reachable(self, state: str) -> tuple[str, ...]:
-        """The states that one transition leads to."""
-        return tuple(m.after for m in self.transitions if m.before == state and m.after != state)
-
-
-def _check_field(name: str, place: str) -> None:
-    if not _FIELD.fullmatch(name):
-        raise _refuse("schema.field", f"{name[:60]!r} cannot name a field", place)
+    ways: tuple[Move, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +36,8 @@ class Schema:
     """All types of a space and the names of the fields that carry meaning.
 
     ``type_field`` None: types are told by path alone. ``merge`` maps a field to its merge
-    strategy, ``order`` is the canonical order of fields. Raises FormatError ``schema.*``.
+    strategy, ``order`` is the canonical order of fields. ``owner_field`` says whose an artifact
+    is. ``unique_ids``: no two files may come to have one id. Raises FormatError ``schema.*``.
     """
 
     version: int
@@ -141,38 +48,41 @@ class Schema:
     types: Mapping[str, ArtifactType]
     merge: Mapping[str, str] = field(default_factory=dict)
     order: tuple[str, ...] = ()
+    owner_field: str = "owner"
+    unique_ids: bool = False
 
     def __post_init__(self) -> None:
         if self.version < 1:
-            raise _refuse("schema.version", "a schema's version is 1 or more", "version")
-        for place in ("id", "type", "status", "title"):
+            raise refuse("schema.version", "a schema's version is 1 or more", "version")
+        for place in ("id", "type", "status", "title", "owner"):
             name = getattr(self, f"{place}_field")
             if name is not None:
-                _check_field(name, place)
+                check_field(name, place)
         for name in (*self.merge, *self.order):
-            _check_field(name, "merge" if name in self.merge else "order")
+            check_field(name, "merge" if name in self.merge else "order")
         for name, strategy in self.merge.items():
             if strategy not in MERGE_STRATEGIES:
-                raise _refuse(
+                raise refuse(
                     "schema.merge",
                     f"{strategy[:40]!r} is not a merge strategy",
                     f"merge.{name}",
                     f"known: {', '.join(sorted(MERGE_STRATEGIES))}",
                 )
         if not self.types:
-            raise _refuse("schema.no-types", "a schema needs at least one type", "types")
+            raise refuse("schema.no-types", "a schema needs at least one type", "types")
         for name, kind in self.types.items():
             if name != kind.name:
-                raise _refuse("schema.type", f"the type {kind.name} goes by {name!r}", "types")
+                raise refuse("schema.type", f"the type {kind.name} goes by {name!r}", "types")
             if self.type_field is None and not kind.paths:
-                raise _refuse("schema.paths", "without a type field, each type needs paths",
+                raise refuse("schema.paths", "without a type field, each type needs paths",
                               f"types.{name}")  # fmt: skip
 
     @property
     def roles(self) -> frozenset[str]:
-        """The roles that transitions ask for; the policy must have them."""
+        """The roles that transitions and newcomers ask for; the policy must have them."""
         moves = (move for kind in self.types.values() for move in kind.transitions)
-        return frozenset(move.role for move in moves if move.role is not None)
+        guards = (guard for kind in self.types.values() for guard in (kind.adopt, kind.enter))
+        return frozenset(one.role for one in (*moves, *guards) if one is not None and one.role)
 
     def type_at(self, path: str) -> str | None:
         """The first type one of whose path patterns matches, None if there is none."""
@@ -189,6 +99,25 @@ class Schema:
         kinds = [kind for kind in self.types.values() if kind.paths]
         return tuple(dict.fromkeys(name for kind in kinds for name in kind.required))
 
+    def place(self, name: str) -> int:
+        """Where a field stands in the canonical order; those that it does not name come last."""
+        try:
+            return self.order.index(name)
+        except ValueError:
+            return len(self.order)
+
+    def field_value(self, kind: ArtifactType, name: str, text: str) -> str | tuple[str, ...]:
+        """A value as typed for a field: with commas between items where the field is a list."""
+        link = kind.links.get(name)
+        listed = self.merge.get(name) in {"set", "list"}
+        if link is not None:
+            listed = link.shape == "list" or (listed and link.shape == "paths")
+        if not listed:
+            return text
+        # People write [a, b] too, as it stands in the file; a Markdown link only begins so.
+        inner = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+        return tuple(part.strip() for part in inner.split(",") if part.strip())
+
     def typed(self, change: ArtifactChange) -> ArtifactChange:
         """The change with the types that only its paths tell filled in, for policy rules."""
         before = self._with_type(change.before, change.old_path or change.path)
@@ -203,8 +132,8 @@ class Schema:
         """What the schema says to one changed file: refusals, and roles that must agree.
 
         Nothing for types that it does not know. Appearing in another state than the initial one
-        is a transition from that; vanishing is one back to it or, where none is declared, needs
-        the roles that guard the ways into the state.
+        is a transition from that, or an adoption; vanishing is one back to it or, where none is
+        declared, needs the roles that guard the ways into the state.
         """
         change = self.typed(change)
         before, after = change.before, change.after
@@ -259,13 +188,13 @@ def _illegal_state(change: ArtifactChange, kind: ArtifactType, status: str | Non
         return ()
     words = "no status" if status is None else f"the status {status!r}"
     hint = f"states of {kind.name}: {', '.join(kind.states)}"
-    return (Violation("schema.state", f"a {kind.name} cannot have {words}", change.path, hint),)
+    return (Violation("schema.state", f"{kind.one} cannot have {words}", change.path, hint),)
 
 
 def _appear(
     change: ArtifactChange, kind: ArtifactType, after: ArtifactHead, id_field: str
 ) -> Findings:
-    missing = [name for name in kind.required if name in after.missing]
+    missing = list(kind.lacking(after.missing, after.status))
     if not after.id:
         missing.insert(0, id_field)
     found: list[Violation | Requirement] = [
@@ -277,6 +206,8 @@ def _appear(
         )
         for name in dict.fromkeys(missing)
     ]
+    if kind.enter is not None:
+        found += _guarded(change, f"a new {kind.name}", kind.enter)
     found += _enter(change, kind, after.status)
     return tuple(found)
 
@@ -286,7 +217,10 @@ def _enter(change: ArtifactChange, kind: ArtifactType, status: str | None) -> Fi
     wrong = _illegal_state(change, kind, status)
     if wrong or not kind.states or status is None or kind.initial in {None, status}:
         return wrong
-    return _step(change, kind, kind.initial or "", status)
+    initial = kind.initial or ""
+    if kind.adopt is not None and kind.move(initial, status) is None:
+        return _guarded(change, f"adopting {kind.name} at {status}", kind.adopt)
+    return _step(change, kind, initial, status)
 
 
 def _moved(
@@ -309,10 +243,10 @@ def _step(change: ArtifactChange, kind: ArtifactType, before: str, after: str) -
     move = kind.move(before, after)
     if move is not None:
         return _needs(change, kind, move)
-    ways = kind.reachable(before)
-    hint = f"from {before} a {kind.name} can go to: {', '.join(ways) or 'nothing'}"
-    message = f"a {kind.name} cannot go {before} -> {after}"
-    return (Violation("schema.transition", message, change.path, hint),)
+    ways = kind.ways(before)
+    hint = f"from {before} {kind.one} can go to" + ("" if ways else ": nothing")
+    message = f"{kind.one} cannot go {before} -> {after}"
+    return (Violation("schema.transition", message, change.path, hint, ways),)
 
 
 def _vanish(change: ArtifactChange, kind: ArtifactType, before: ArtifactHead) -> Findings:
@@ -335,5 +269,9 @@ def _needs(
 ) -> tuple[Requirement, ...]:
     if move is None or move.role is None:
         return ()
-    rule = f"transition {kind.name} {move}"
-    return (Requirement(rule, move.role, move.proposer_counts, (change.path,)),)
+    guard = Guard(move.role, move.proposer_counts)
+    return _guarded(change, f"transition {kind.name} {move}", guard)
+
+
+def _guarded(change: ArtifactChange, rule: str, guard: Guard) -> tuple[Requirement, ...]:
+    return (Requirement(rule, guard.role, guard.proposer_counts, (change.path,)),)

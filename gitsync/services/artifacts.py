@@ -1,4 +1,4 @@
-"""Artifacts as people handle them: make one, find one by a prefix of its id, list them."""
+"""Artifacts as people handle them: find one by a prefix of its id, list them, read them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING
 
 from gitsync.codec import frontmatter
 from gitsync.codec.schemafile import head as read_head
-from gitsync.domain.artifact import ID_RANDOM_BYTES, ArtifactHead, new_id, new_path, resolve
-from gitsync.domain.errors import FormatError, GitsyncError, RefusedError, UsageError, Where
+from gitsync.domain.artifact import ArtifactHead, resolve
+from gitsync.domain.errors import GitsyncError, UsageError
 from gitsync.domain.names import parse_position
 from gitsync.domain.objects import MODE_FILE, MODE_TREE, Oid
-from gitsync.storage.durable import make_folder, write_new
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from gitsync.domain.schema import ArtifactType, Schema
+    from gitsync.domain.schema import Schema
     from gitsync.services.workspace import Workspace
     from gitsync.storage.facts import StoreFacts
 
@@ -33,14 +32,6 @@ class Artifact:
     head: ArtifactHead
     raw: bytes
     problem: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Created:
-    """A new artifact on disk, in nothing else yet."""
-
-    id: str
-    path: str
 
 
 def _is_markdown(name: str) -> bool:
@@ -159,87 +150,3 @@ def fields_of(artifact: Artifact) -> Mapping[str, object]:
     """The front matter of an artifact as plain values, in its own order."""
     document = frontmatter.parse(artifact.raw, artifact.path)
     return {name: document.value(name) for name in document.names} if document else {}
-
-
-def create(ws: Workspace, kind: str, title: str, values: Mapping[str, str]) -> Created:
-    """Write a new artifact from its type's template.
-
-    Raises UsageError ``artifact.type`` for an unknown type, ``artifact.field`` for a field that
-    the tool sets itself. The file appears whole or not at all, and never replaces one.
-    """
-    settings = ws.settings()
-    schema = settings.schema
-    known = schema.types.get(kind)
-    if known is None:
-        raise UsageError(
-            "artifact.type", f"there is no artifact type {kind!r} here",
-            hint="types: " + ", ".join(sorted(schema.types)),
-        )  # fmt: skip
-    if not title.strip():
-        raise UsageError("artifact.title", "an artifact needs a title")
-    fields = _fields(ws, schema, known, title, values)
-    existing = {one.head.id for one in listing(ws)}
-    while True:
-        ident = new_id(known.prefix, ws.host.random(ID_RANDOM_BYTES))
-        if ident not in existing:
-            break
-    fields = {schema.id_field: ident, **fields}
-    raw = frontmatter.compose(fields, _template(ws, kind, title))
-    path = new_path(known.folder, ident, title)
-    target = ws.work_tree().root / path
-    make_folder(target.parent)
-    write_new(target, raw, drafts=ws.repo.git_dir)
-    return Created(ident, path)
-
-
-def _fields(
-    ws: Workspace, schema: Schema, kind: ArtifactType, title: str, values: Mapping[str, str]
-) -> dict[str, str]:
-    fields: dict[str, str] = {}
-    if schema.type_field is not None:
-        fields[schema.type_field] = kind.name
-    fields[schema.title_field] = " ".join(title.split())
-    if kind.initial is not None:
-        fields[schema.status_field] = kind.initial
-    fields["owner"] = ws.me()
-    for name, value in values.items():
-        if name == schema.id_field:
-            raise UsageError("artifact.field", f"{name} is given by the tool: ids must not collide")
-        fields[name] = value
-    missing = [name for name in kind.required if not fields.get(name)]
-    if missing:
-        raise UsageError(
-            "artifact.field", f"a {kind.name} needs {', '.join(missing)}",
-            hint=" ".join(f"--set {name}=..." for name in missing),
-        )  # fmt: skip
-    return fields
-
-
-def _template(ws: Workspace, kind: str, title: str) -> bytes:
-    from gitsync.domain.merge.trees import entry_at
-
-    path = f".gitsync/templates/{kind}.md"
-    entry = entry_at(ws.facts, ws.state().tree, path.encode())
-    text = ws.facts.blob(Oid(entry[1].hex())) if entry is not None else b"\n"
-    return text.replace(b"{title}", " ".join(title.split()).encode())
-
-
-def set_field(ws: Workspace, text: str, name: str, value: str) -> Artifact:
-    """Change one field of an artifact in the work tree; all other bytes of it stay.
-
-    Raises RefusedError ``artifact.plain`` for a file without front matter.
-    """
-    from gitsync.storage.durable import write_atomic
-
-    found = show(ws, text)
-    document = frontmatter.parse(found.raw, found.path)
-    if document is None:
-        raise RefusedError(
-            "artifact.plain", f"{found.path} has no front matter", where=Where(found.path)
-        )
-    raw = document.with_field(name, value)
-    write_atomic(ws.work_tree().root / found.path, raw, drafts=ws.repo.git_dir)
-    changed = _artifact(found.path, raw, ws.settings().schema)
-    if changed is None:
-        raise FormatError("artifact.lost", f"{found.path} would no longer be an artifact")
-    return changed

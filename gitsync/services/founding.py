@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitsync.codec import allowed_signers, presets, settings
+from gitsync.codec import allowed_signers, presets, schemafile, settings
 from gitsync.codec.records import printable, snapshot_message
 from gitsync.codec.sshkeys import parse_public
 from gitsync.domain.errors import EnvironmentFault, RefusedError, UsageError, Where
@@ -70,7 +70,7 @@ class InitOptions:
 
 @dataclass(frozen=True, slots=True)
 class Founded:
-    """The new ledger: its anchor, where it lies, whose key is the witness's."""
+    """The new ledger: its anchor, where it lies, whose key is the witness's, the types it has."""
 
     anchor: Oid
     folder: Path
@@ -78,6 +78,7 @@ class Founded:
     witness: str
     fingerprint: str
     remote: str | None
+    kinds: tuple[str, ...]
 
 
 def init(host: Host, options: InitOptions) -> Founded:
@@ -113,8 +114,10 @@ def init(host: Host, options: InitOptions) -> Founded:
     space = Workspace.open(host)
     begun = begun or _sign(space, signer, options, tree)
     _settle(space, options, begun)
+    kinds = tuple(schemafile.parse(presets.load(options.preset).schema).types)
+    fingerprint = signer.public_key.fingerprint
     return Founded(
-        begun.anchor, host.cwd, options.name, witness, signer.public_key.fingerprint, options.remote
+        begun.anchor, host.cwd, options.name, witness, fingerprint, options.remote, kinds
     )
 
 
@@ -331,7 +334,11 @@ def _founding_tree(space: Workspace, options: InitOptions, witness: str, roster:
     facts = space.facts
     preset = presets.load(options.preset)
     policy = presets.policy_text(
-        space=DEFAULT_SPACE, home=options.remote or ".", founder=options.name, witness=witness
+        space=DEFAULT_SPACE,
+        home=options.remote or ".",
+        founder=options.name,
+        witness=witness,
+        preset=options.preset,
     )
     check_settings(settings.decode(policy, preset.schema, roster), DEFAULT_SPACE)
     files = {
@@ -339,6 +346,7 @@ def _founding_tree(space: Workspace, options: InitOptions, witness: str, roster:
         settings.SCHEMA: preset.schema,
         settings.ROSTER: roster,
         **{f".gitsync/templates/{name}.md": text for name, text in preset.templates.items()},
+        **{f".gitsync/schemas/{name}": text for name, text in presets.editor_files().items()},
     }
     base = space.work_tree().tree_of_files(None)
     _refuse_odd_files(space, base)

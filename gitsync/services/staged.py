@@ -25,11 +25,11 @@ from gitsync.services.hookledger import Finding, finding, notice
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gitsync.codec.rulesjson import Rules
     from gitsync.domain.artifact import ArtifactChange
     from gitsync.domain.merge.trees import FileChange
     from gitsync.domain.policy import Policy
     from gitsync.domain.ports import Facts, Settings
-    from gitsync.domain.schema import Schema
     from gitsync.services.hookledger import HookLedger
 
 _MARKERS = re.compile(
@@ -55,7 +55,7 @@ def check_staged(ledger: HookLedger) -> list[Finding]:
     found = list(_contents(ledger, tree, [ledger.tree(head), *merged, *base], rules.policy))
     named = {one.why for one in found}
     net = list(diff_from_all(ledger.facts, [*base, *merged], tree))
-    found += [one for one in _artifacts(ledger.facts, net, rules.schema) if one.why not in named]
+    found += [one for one in _artifacts(ledger.facts, net, rules) if one.why not in named]
     if any(change.path.startswith(CONFIG_PREFIX) for change in net):
         found += _settings(ledger, tree, ledger.facts.settings(base[0]))
     return found + list(_signing(ledger))
@@ -99,17 +99,17 @@ def check_markers(facts: Facts, change: FileChange) -> None:
     )  # fmt: skip
 
 
-def _artifacts(facts: Facts, net: list[FileChange], schema: Schema) -> Iterator[Finding]:
+def _artifacts(facts: Facts, net: list[FileChange], rules: Rules) -> Iterator[Finding]:
     """Front matter and states, of all that differs from where the branch left ``common``."""
     sound: list[ArtifactChange] = []
     for change in net:
         try:
-            sound.append(artifact_change(facts, schema, change))
+            sound.append(artifact_change(facts, rules.schema, change))
         except GitsyncError as error:
             yield finding(error, _add(show(change.path)))
     for moved in pair_moves(sound):
         try:
-            check_states(schema, moved)
+            check_states(rules.schema, rules.policy, moved)
         except RefusedError as error:
             yield finding(error, _add(moved.path))
 

@@ -80,7 +80,7 @@ def write_atomic(
     Raises EnvironmentFault (``disk.full``, ``disk.read-only``, ``disk.denied``, ...); what was at
     ``path`` is then unchanged, and no temporary file stays.
     """
-    with _faults(path):
+    with reporting(path):
         with _temporary(path, data, mode, sync=sync, drafts=drafts) as temporary:
             effects.rename(temporary, path)
         if sync:
@@ -95,7 +95,7 @@ def write_new(
     ``drafts`` is as for :func:`write_atomic`.
     Raises RefusedError ``file.exists``, or EnvironmentFault as :func:`write_atomic` does.
     """
-    with _faults(path):
+    with reporting(path):
         try:
             with _temporary(path, data, mode, sync=sync, drafts=drafts) as temporary:
                 _claim(temporary, path, data, mode, sync=sync)
@@ -110,7 +110,7 @@ def sync_file(path: Path) -> None:
 
     Raises EnvironmentFault.
     """
-    with _faults(path):
+    with reporting(path):
         effects.sync_path(path)
 
 
@@ -120,13 +120,13 @@ def sync_written(path: Path) -> None:
     Raises EnvironmentFault.
     """
     sync_file(path)
-    with _faults(path):
+    with reporting(path):
         effects.sync_folder(path.parent)
 
 
 def sync_folder(path: Path) -> None:
     """Make a folder's names survive a power cut; no folder is fine. Raises EnvironmentFault."""
-    with _faults(path), suppress(FileNotFoundError):
+    with reporting(path), suppress(FileNotFoundError):
         effects.sync_folder(path)
 
 
@@ -138,8 +138,17 @@ def sync_everything() -> None:
 def make_folder(path: Path) -> None:
     """Make a folder, and what is missing above it; synced. Raises EnvironmentFault."""
     if not path.is_dir():
-        with _faults(path):
+        with reporting(path):
             effects.make_folder(path)
+
+
+def rename_file(path: Path, target: Path) -> None:
+    """Give a file another name, in place of what had it; the folder is to be synced later.
+
+    Raises EnvironmentFault.
+    """
+    with reporting(path):
+        effects.rename(path, target)
 
 
 def move_file(path: Path, target: Path) -> None:
@@ -147,7 +156,7 @@ def move_file(path: Path, target: Path) -> None:
 
     Raises EnvironmentFault.
     """
-    with _faults(path):
+    with reporting(path):
         effects.rename(path, target)
         effects.sync_folder(target.parent)
         if path.parent != target.parent:
@@ -155,12 +164,12 @@ def move_file(path: Path, target: Path) -> None:
 
 
 def add_name(path: Path, name: Path) -> None:
-    """Give what is at ``path``, a file or a symbolic link, the further name ``name``; synced.
+    """Give the file at ``path`` the further name ``name``; synced.
 
     On a disk without hard links it becomes a copy. Raises RefusedError ``file.exists``, or
     EnvironmentFault.
     """
-    with _faults(path):
+    with reporting(path):
         try:
             effects.link(path, name)
         except FileExistsError:
@@ -173,15 +182,28 @@ def add_name(path: Path, name: Path) -> None:
         effects.sync_folder(name.parent)
 
 
+def write_whole(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Write a file that must not exist yet, to be synced later; it is gone again if that fails.
+
+    Raises RefusedError ``file.exists``, or EnvironmentFault as :func:`write_atomic` does.
+    """
+    with reporting(path):
+        try:
+            with effects.created(path, data, mode, sync=False):
+                pass
+        except FileExistsError:
+            raise RefusedError("file.exists", f"{path} exists already") from None
+
+
 def remove_file(path: Path) -> None:
     """Remove a file; none there is fine. Raises EnvironmentFault."""
-    with _faults(path):
+    with reporting(path):
         effects.unlink(path, missing_ok=True)
 
 
 def remove_tree(path: Path) -> None:
     """Remove a folder and all that is in it. Raises EnvironmentFault."""
-    with _faults(path):
+    with reporting(path):
         effects.remove_tree(path)
 
 
@@ -196,7 +218,7 @@ def replace_locked(path: Path, make: Callable[[], bytes], *, attempts: int = 20)
     """
     lock = path.with_name(f"{path.name}.lock")
     draft = path.with_name(f"{path.name}.{TEMPORARY}{os.getpid()}_{os.urandom(6).hex()}")
-    with _faults(path):
+    with reporting(path):
         _drop_stale(lock)
         for _ in range(attempts):
             before = _stamp(path)
@@ -257,7 +279,7 @@ def save_pack(pack: Pack, objects_dir: Path, *, sync: bool = True) -> Path:
     """
     folder = objects_dir / "pack"
     content, index = folder / f"{pack.name}.pack", folder / f"{pack.name}.idx"
-    with _faults(folder):
+    with reporting(folder):
         effects.make_folder(folder)
         whole = _holds(content, pack.pack, sync=sync)
         if not (whole and _holds(index, pack.index, sync=sync)):
@@ -298,7 +320,7 @@ class FileLock:
             raise BugError("lock.twice", f"{self._path} is already held by this very lock")
         deadline = self._clock() + self._timeout
         pause = _FIRST_PAUSE
-        with _faults(self._path):
+        with reporting(self._path):
             while not self._try():
                 left = deadline - self._clock()
                 if left <= 0:
@@ -363,7 +385,7 @@ class FileLock:
 
 
 @contextmanager
-def _faults(path: Path) -> Iterator[None]:
+def reporting(path: Path) -> Iterator[None]:
     """Turn what the operating system reports into errors that say what to do."""
     try:
         yield

@@ -150,14 +150,8 @@ def rename(source: Path, target: Path) -> None:
 
 
 def link(source: Path, target: Path) -> None:
-    """Give a file, or a symbolic link itself, the further name ``target``.
-
-    Raises FileExistsError where that is taken.
-    """
-    perform(
-        Effect("link", str(target), str(source)),
-        lambda: os.link(source, target, follow_symlinks=False),
-    )
+    """Give a file the further name ``target``. Raises FileExistsError where that is taken."""
+    perform(Effect("link", str(target), str(source)), lambda: target.hardlink_to(source))
 
 
 def unlink(path: Path, *, missing_ok: bool = False) -> None:

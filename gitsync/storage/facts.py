@@ -19,6 +19,7 @@ from gitsync.codec.records import read_commit_record
 from gitsync.domain.errors import FormatError, GitsyncError, VerificationError
 from gitsync.domain.objects import Commit, Oid, Tag, Tree, altered_names
 from gitsync.storage.cache import Cache
+from gitsync.storage.idindex import IdIndex
 
 if TYPE_CHECKING:
     from gitsync.codec.settings import LedgerSettings
@@ -52,6 +53,7 @@ class StoreFacts:
         self._heads: Cache[tuple[Oid, int, str | None], tuple[ArtifactHead | None]] = Cache(_HEADS)
         # Holding on to each schema keeps its id() from naming another one later.
         self._schemas: dict[int, Schema] = {}
+        self._ids: dict[str, IdIndex] = {}
 
     def raw(self, oid: Oid, kind: str) -> bytes:
         """An object's bytes. Raises VerificationError when it is missing or of another kind."""
@@ -203,6 +205,11 @@ class StoreFacts:
             found = (read_head(self.blob(blob), schema, path),)
             self._heads.put(key, found)
         return found[0]
+
+    def paths_of(self, tree: Oid, ident: str, schema: Schema) -> tuple[bytes, ...]:
+        """See ``Facts``."""
+        name = schema.id_field
+        return self._ids.setdefault(name, IdIndex(self, name)).paths(tree, ident)
 
     def head_problem(self, raw: bytes) -> str | None:
         """See ``Facts``."""

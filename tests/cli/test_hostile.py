@@ -68,7 +68,11 @@ READING = (
     "new \x1b[2J T", "propose --slug \x1b", "verify \x9b", "--\x1b[31m", "help \x1b[31m",
     "snapshot -m \x1b[31m", "sync", "withdraw carol/evil", "roster admit mallory",
     "roster add \x1b[31m no.pub", "roster remove \x1b[31m", "join ../hub.git \x1b[31m",
-    "id use \x1b[31m.key",
+    "id use \x1b[31m.key", "lint", "lint \x1b[31m", "fmt --check .", "fmt \x1b[31m",
+    "state plan-bcdfgk committed", "state \x1b[31m \x1b[31m", "import \x1b[31m.md",
+    "export common@2 --to ../out", "export \x1b[31m --to ../out2", "doctor", "hooks install",
+    "hooks run pre-commit", "hooks run \x1b[31m", "hooks status", "hooks uninstall",
+    "witness install-ci \x1b[31m",
 )  # fmt: skip
 
 # Commands that show nothing but what they were given, each with the reason.

@@ -205,3 +205,19 @@ def test_a_status_cannot_hide_behind_blanks():
 def test_a_status_that_is_not_text_is_an_error_not_an_absence():
     with pytest.raises(FormatError):
         head(b"---\nstatus: [approved]\n---\n", SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a: 1\n", "a: [1, 'x', \"y\"]\n", "a:\n- 1\n- 'x' # c\n", "a:\n  b: [1]\n", "a: |\n  x\n", ""],
+)
+def test_a_skim_passes_what_a_check_passes(text):
+    document = parse(f"---\n{text}---\n".encode())
+    document.check()
+    document.skim()
+
+
+@pytest.mark.parametrize("text", ['a: ["\\q"]\n', 'a:\n- "\\q"\n', "a: {b: [}\n", 'a: "\\q"\n'])
+def test_a_skim_notices_what_cannot_be_read(text):
+    with pytest.raises(FormatError):
+        parse(f"---\n{text}---\n".encode()).skim()

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gitsync.domain.artifact import ArtifactChange, ArtifactHead
 from gitsync.domain.ledger.approvals import SPARE, Backing, counted, missing_words
 from gitsync.domain.objects import Oid
-from gitsync.domain.policy import Policy, Requirement, Role
+from gitsync.domain.policy import Policy, Requirement, Role, Rule
 
 PEOPLE = [f"p{n:02d}" for n in range(40)]
 
@@ -70,3 +71,19 @@ def test_the_words_name_who_could_approve():
     words = missing_words(policy(2, PEOPLE[:4]), RULE, backing(None, "p02", author="p01"), 1)
     assert "(p00, p03 could approve)" in words
     assert "nobody" in missing_words(policy(1, ["p01"]), RULE, backing("p01"), 1)
+
+
+def test_the_words_name_rule_and_transition():
+    rules = Policy(
+        1, "common", ".", 1,
+        {name: Role(name, frozenset({"p01"})) for name in ("root", "witness", "approver")},
+        rules=(Rule("approve", "approver", transition=(None, "approved")),),
+    )  # fmt: skip
+    before, after = (ArtifactHead("x", "plan", s, "T") for s in ("committed", "approved"))
+    (found,) = rules.requirements([ArtifactChange("a.md", before, after)])
+    words = missing_words(rules, found, backing("p02"), 1)
+    assert words == (
+        "approve (committed -> approved) needs 1 more of 1 from approver (p01 could approve)"
+    )
+    (found,) = rules.requirements([ArtifactChange("a.md", None, after)])
+    assert str(found) == "approve (nothing -> approved)"

@@ -56,6 +56,33 @@ def test_every_preset_is_sound(name):
     for body in preset.templates.values():
         assert body.startswith(b"\n# {title}\n")
         assert not body.startswith(b"---")
+    made = policyfile.parse(policy_text(preset=name))
+    assert schema.roles <= made.roles.keys()
+    POLICY_SCHEMA.validate(load(policy_text(preset=name), name))
+
+
+@pytest.mark.parametrize("name", presets.list_presets())
+def test_editors_find_the_json_schemas_of_the_settings(name):
+    files = presets.editor_files()
+    for text, schema in (
+        (presets.load(name).schema, "artifact-schema.schema.json"),
+        (policy_text(preset=name), "policy.schema.json"),
+    ):
+        first = text.split(b"\n", 1)[0].decode()
+        assert first == f"# yaml-language-server: $schema=schemas/{schema}"
+        json.loads(files[schema])
+
+
+def test_all_presets():
+    assert presets.list_presets() == ("adr", "eips", "plans", "tasks")
+    for name in presets.list_presets():
+        schema = schemafile.parse(presets.load(name).schema)
+        assert schema.unique_ids
+        assert set(presets.load(name).templates) == set(schema.types)
+        for kind in schema.types.values():
+            assert kind.done
+            at = f"{kind.folder}/{(kind.file or '{id}.md').format(id='0001', slug='x')}"
+            assert schema.type_at(at) == kind.name
 
 
 def test_the_plans_preset():
@@ -172,6 +199,21 @@ SCHEMA_BREAKS = [
     ("- draft -> committed", "- draft to committed"),
     ("- draft -> committed", "- {change: draft -> committed, roles: x}"),
     ("order: [id,", "order: ['a:b',"),
+    ("unique-ids: true ", "unique-ids: maybe "),
+    ("owner: owner", "owner: [owner]"),
+    ("{parent: one,", "{parent: two,"),
+    ("{parent: one,", "{parent: {shape: one, mean: parent},"),
+    ("{parent: one,", "{parent: {means: below},"),
+    ("done: [approved]", "done: approved"),
+    ("done: [approved]", "done: [approved]\n    numbered: ten"),
+    ("done: [approved]", "done: [approved]\n    numbered: 10"),
+    ("done: [approved]", "done: [approved]\n    file: x.md"),
+    ("done: [approved]", "done: [approved]\n    adopt: {roles: x}"),
+    ("done: [approved]", "done: [approved]\n    enter: [x]"),
+    ("done: [approved]", "done: [approved]\n    sparse: draft"),
+    ("done: [approved]", "done: [approved]\n    defaults: {a: 1}"),
+    ("done: [approved]", "done: [approved]\n    defaults: [a]"),
+    ("done: [approved]", "done: [approved]\n    started: [draft]"),
     ("types:\n", "types: []\nx:\n"),
 ]  # fmt: skip
 

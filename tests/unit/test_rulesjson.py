@@ -28,9 +28,9 @@ limits: {file-bytes: 2 MiB, proposal-files: 7}
 """
 
 
-@pytest.fixture
-def rules():
-    schema = files("gitsync").joinpath("presets/plans/schema.yaml").read_bytes()
+@pytest.fixture(params=["plans", "tasks", "adr", "eips"])
+def rules(request):
+    schema = files("gitsync").joinpath(f"presets/{request.param}/schema.yaml").read_bytes()
     return Rules(policyfile.parse(POLICY), schemafile.parse(schema))
 
 

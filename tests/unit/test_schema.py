@@ -4,6 +4,7 @@ import pytest
 
 from gitsync.domain.artifact import ArtifactChange, ArtifactHead
 from gitsync.domain.errors import FormatError
+from gitsync.domain.links import Link, plain_link
 from gitsync.domain.policy import Requirement
 from gitsync.domain.schema import ArtifactType, Move, Schema, Violation
 
@@ -68,10 +69,11 @@ def test_an_illegal_transition_lists_the_legal_ones():
         "schema.transition",
         "a plan cannot go draft -> approved",
         "plans/a.md",
-        "from draft a plan can go to: committed",
+        "from draft a plan can go to",
+        (Move("draft", "committed"),),
     )
     (found,) = check(head("approved"), head("committed"))
-    assert found.hint == "from approved a plan can go to: draft"
+    assert found.ways == (Move("approved", "draft", "approver"),)
 
 
 def test_an_illegal_state_lists_the_legal_ones():
@@ -184,7 +186,15 @@ def test_roles_and_required_fields():
         ({"folder": "a\nb"}, "schema.folder"),
         ({"paths": ("/x",)}, "glob.malformed"),
         ({"required": ("a:",)}, "schema.field"),
-        ({"links": ("",)}, "schema.field"),
+        ({"links": {"": plain_link("")}}, "schema.field"),
+        ({"numbered": 10}, "schema.numbered"),
+        ({"numbered": -1}, "schema.numbered"),
+        ({"file": "x.md"}, "schema.file"),
+        ({"file": "../{id}.md"}, "schema.file"),
+        ({"file": "{id}-{slug}"}, "schema.file"),
+        ({"done": ("gone",)}, "schema.unknown-state"),
+        ({"started": "gone"}, "schema.unknown-state"),
+        ({"sparse": ("gone",)}, "schema.unknown-state"),
         ({"states": ("a", "a"), "initial": "a"}, "schema.state"),
         ({"states": ("*",), "initial": "*"}, "schema.state"),
         ({"states": ("a\x1b",), "initial": "a\x1b"}, "schema.state"),
@@ -229,3 +239,24 @@ def test_schemas_there_cannot_be(fields, code):
     with pytest.raises(FormatError) as caught:
         Schema(**{**whole, **fields})
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("tags", "a, b,", ("a", "b")),
+        ("tags", "[a, b]", ("a", "b")),
+        ("tags", "", ()),
+        ("supersedes", "[3](0003-x.md)", ("[3](0003-x.md)",)),
+        ("requires", "1, 2", "1, 2"),
+        ("depends", "x", ("x",)),
+        ("owner", "a, b", "a, b"),
+    ],
+)
+def test_values_as_typed(name, text, value):
+    links = {"requires": Link("requires", "commas"), "depends": plain_link("depends"),
+             "supersedes": Link("supersedes", "paths")}  # fmt: skip
+    kind = ArtifactType("plan", "plan", links=links)
+    merge = {"tags": "set", "requires": "set", "supersedes": "set"}
+    schema = Schema(1, "id", "type", "status", "title", {"plan": kind}, merge)
+    assert schema.field_value(kind, name, text) == value

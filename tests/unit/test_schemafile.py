@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from gitsync.codec.schemafile import compose, parse
 from gitsync.domain.errors import FormatError
-from gitsync.domain.schema import MERGE_STRATEGIES, ArtifactType, Move, Schema
+from gitsync.domain.links import MEANINGS, SHAPES, Link
+from gitsync.domain.schema import MERGE_STRATEGIES, ArtifactType, Guard, Move, Schema
 
 TEXT = """\
 version: 1
@@ -78,7 +79,10 @@ def test_a_whole_schema():
                     Move("approved", "draft", "approver"),
                 ),
                 required=("title", "owner"),
-                links=("parent", "depends"),
+                links={
+                    "parent": Link("parent", "one", "parent"),
+                    "depends": Link("depends", "list", "after"),
+                },
             )
         },
     )
@@ -162,6 +166,9 @@ fields = st.sampled_from(["id", "title", "a b", "x-y", "Owner", "1st"])
 names = st.from_regex(r"[a-z][a-z0-9]{0,6}", fullmatch=True)
 
 
+links = st.builds(Link, fields, st.sampled_from(SHAPES), st.sampled_from(MEANINGS))
+
+
 @st.composite
 def types(draw) -> ArtifactType:
     known = draw(st.lists(states, unique=True, max_size=4))
@@ -181,7 +188,15 @@ def types(draw) -> ArtifactType:
         initial=draw(st.sampled_from(known)) if known else None,
         transitions=tuple(draw(st.lists(moves, max_size=5, unique_by=str))) if known else (),
         required=tuple(draw(st.lists(fields, max_size=3))),
-        links=tuple(draw(st.lists(fields, max_size=3))),
+        links={one.field: one for one in draw(st.lists(links, max_size=3))},
+        numbered=draw(st.integers(0, 9)),
+        file=draw(st.none() | st.sampled_from(["{id}.md", "x-{id}-{slug}.markdown"])),
+        done=tuple(known[:2]),
+        started=draw(st.none() | st.sampled_from(known)) if known else None,
+        sparse=tuple(known[1:]),
+        adopt=draw(st.none() | st.builds(Guard, names, st.booleans())),
+        enter=draw(st.none() | st.builds(Guard, names, st.booleans())),
+        defaults=draw(st.dictionaries(fields, names | st.lists(names).map(tuple), max_size=2)),
     )
 
 

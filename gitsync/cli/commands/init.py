@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitsync.cli import completing
 from gitsync.cli.options import define, key_option, option
 from gitsync.cli.text import shell_word
 from gitsync.domain.errors import UsageError
@@ -70,11 +71,11 @@ def run(app: App, options: Options) -> None:
             ("  home", found.remote or "this repository"),
         ]
     )
-    app.out.steps("Next:", _steps(found))
+    app.out.steps("Next:", _steps(found, found.kinds[0]))
 
 
-def _steps(found: Founded) -> list[tuple[str, str]]:
-    steps = [('gitsync new plan "Title"', "then: gitsync propose")]
+def _steps(found: Founded, kind: str) -> list[tuple[str, str]]:
+    steps = [(f'gitsync new {kind} "Title"', "then: gitsync propose")]
     if found.witness == found.name:
         steps.append(("gitsync witness run", "decides what was proposed"))
     if found.remote is not None:
@@ -117,7 +118,8 @@ command = define(
         option("--name", metavar="NAME", help="Who you are here; git's user.name by default."),
         click.Option(
             ["--preset"], metavar="NAME", default="plans", show_default=True,
-            help="Types and rules to begin with.",
+            help="Types and rules to begin with: plans, tasks, adr or eips.",
+            shell_complete=completing.presets,
         ),
         option("--witness", metavar="NAME", help="Who numbers snapshots, if it is not you."),
         option(

@@ -24,7 +24,7 @@ class Options:
 
 def run(app: App, options: Options) -> None:
     """Write the artifact, and print its id and path."""
-    from gitsync.services.artifacts import create
+    from gitsync.services.authoring import create
 
     values: dict[str, str] = {}
     for text in options.sets:
@@ -47,10 +47,11 @@ command = define(
     "new",
     run,
     Options,
-    help="""Write a new artifact of a TYPE (plan, story, runbook ...) from its template.
+    help="""Write a new artifact of a TYPE (plan, task, adr, eip ...) from its template.
 
-    Prints its id and path. Nothing is sent: edit the file, then propose it.""",
-    example='gitsync new plan "Move the backups" --set owner=james',
+    Prints its id and path. Nothing is sent: edit the file, then propose it. Lists, such as tags,
+    are given with commas.""",
+    example='gitsync new plan "Move the backups" --set owner=james --set tags=ops,disks',
     params=(
         argument("kind", "TYPE", complete=completing.types),
         argument("title", "TITLE"),

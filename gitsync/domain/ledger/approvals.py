@@ -96,11 +96,11 @@ def missing_words(policy: Policy, requirement: Requirement, backing: Backing, mi
     """What is still needed, for the receipt."""
     role = policy.roles.get(requirement.role)
     if role is None:
-        return f"{requirement.rule} needs the role {requirement.role}, which the policy lacks"
+        return f"{requirement} needs the role {requirement.role}, which the policy lacks"
     own = {backing.proposer or "", "" if requirement.proposer_counts else backing.author or ""}
     could = sorted(role.people - backing.approvals.keys() - own)
     names = ", ".join(could[:8]) or "nobody who has not been counted"
     return (
-        f"{requirement.rule} needs {missing} more of {role.threshold} from {requirement.role}"
+        f"{requirement} needs {missing} more of {role.threshold} from {requirement.role}"
         f" ({names} could approve)"
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from gitsync.domain.artifact import ArtifactHead
     from gitsync.domain.merge.trees import FileChange
-    from gitsync.domain.policy import Requirement
+    from gitsync.domain.policy import Policy, Requirement
     from gitsync.domain.ports import Facts
     from gitsync.domain.schema import Schema
 
@@ -75,11 +75,19 @@ def pair_moves(changes: Iterable[ArtifactChange]) -> list[ArtifactChange]:
     return [change for change in paired if change.after is not None or change.path not in used]
 
 
-def check_states(schema: Schema, change: ArtifactChange) -> list[Requirement]:
+def violated(item: Violation, policy: Policy) -> RefusedError:
+    """What the schema refuses, as an error that also says who could do what is possible."""
+    hint = item.hint
+    if item.ways:
+        hint = f"{hint}: {'; '.join(policy.who(way.role, str(way.after)) for way in item.ways)}"
+    return RefusedError(item.code, f"{item.path}: {item.message}", hint=hint)
+
+
+def check_states(schema: Schema, policy: Policy, change: ArtifactChange) -> list[Requirement]:
     """The roles that must agree to a change. Raises RefusedError ``schema.*``."""
     needed: list[Requirement] = []
     for item in schema.check(change):
         if isinstance(item, Violation):
-            raise RefusedError(item.code, f"{item.path}: {item.message}", hint=item.hint)
+            raise violated(item, policy)
         needed.append(item)
     return needed

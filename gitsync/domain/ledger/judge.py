@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gitsync.domain.errors import EnvironmentFault, GitsyncError, RefusedError
+from gitsync.domain.errors import EnvironmentFault, GitsyncError, RefusedError, Where
 from gitsync.domain.ledger.approvals import Backing, collect, counted, missing_words
 from gitsync.domain.ledger.changes import artifact_change, check_states, pair_moves
 from gitsync.domain.ledger.config import check_config_change
@@ -189,6 +189,7 @@ class _Judge:
             if short is not None:
                 raise _Undecided(self.wait_for_approval(short))
             used |= {one.commit: one for one in endorsements}
+        self.check_ids(net, merged)
         for requirement in self.requirements(net, touched):
             endorsements, missing = counted(self.policy, requirement, backing)
             if missing:
@@ -216,8 +217,26 @@ class _Judge:
         changes = [*moved, *(artifact_change(self.facts, schema, change) for change in passing)]
         found = list(self.policy.requirements(changes))
         for change in moved:
-            found += check_states(schema, change)
+            found += check_states(schema, self.policy, change)
         return found
+
+    def check_ids(self, net: list[FileChange], merged: Oid) -> None:
+        """Where the schema asks for it, no file comes to have an id that another one has."""
+        schema = self.state.settings.schema
+        for change in net if schema.unique_ids else ():
+            one = artifact_change(self.facts, schema, change)
+            ident = one.after.id if one.after is not None else None
+            if ident is None or (one.before is not None and one.before.id == ident):
+                continue
+            holders = self.facts.paths_of(merged, ident, schema)
+            other = next((path for path in holders if path != change.path), None)
+            if other is not None:
+                raise RefusedError(
+                    "schema.duplicate-id",
+                    f"{one.path}: the id {ident} is taken by {show(other)}",
+                    hint=f"give {one.path} another id: gitsync new picks one that is free",
+                    where=Where(one.path),
+                )
 
     def check_lands_as_approved(
         self, requirement: Requirement, merged: Oid, backing: Backing
