@@ -14,7 +14,7 @@ from gitsync.domain.policy import Requirement
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MERGE_STRATEGIES = frozenset({"scalar", "set", "list", "counter", "max", "state"})
+MERGE_STRATEGIES = frozenset({"scalar", "set", "list", "counter", "max", "min", "state", "text"})
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _FIELD = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_ .-]{0,126}[A-Za-z0-9_.-])?")

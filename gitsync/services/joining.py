@@ -10,6 +10,7 @@ from gitsync.domain.errors import EnvironmentFault, GitsyncError, RefusedError, 
 from gitsync.domain.names import DEFAULT_SPACE, REQUESTS, check_domain, people_branch, person_of
 from gitsync.domain.objects import Commit, Oid
 from gitsync.services import clonesetup
+from gitsync.services.mergesetup import register
 from gitsync.services.pulling import verify_view
 from gitsync.services.refview import MIRROR, RefView, fetch_view
 from gitsync.services.rosters import key_in_request, request_message
@@ -86,6 +87,7 @@ def join(host: Host, options: JoinOptions) -> Joined:
             _remove(host, options, folder)
         raise
     clonesetup.configure(repo, name, choice, signer.public_key)
+    register(repo)
     anchor = verified.state.ledger
     ws = replace(Workspace.open(inside), remote=remote, anchor=anchor)
     branch = people_branch(name)

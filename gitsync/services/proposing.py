@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gitsync.codec import trailers
 from gitsync.codec.records import printable, write_commit_record
 from gitsync.domain.errors import RefusedError, UsageError
+from gitsync.domain.ledger.content import check_markers
 from gitsync.domain.ledger.history import incoming, merge_bases
 from gitsync.domain.ledger.judge import judge
 from gitsync.domain.ledger.state import Candidate, Decision, Refusal, State
@@ -71,6 +72,8 @@ def propose(ws: Workspace, options: ProposeOptions) -> Proposed:
         _sponsored(ws, state, options.sponsor) if options.sponsor else _draft(ws, state, options)
     )
     base = ws.facts.commit(draft.parents[0]).tree
+    # The ledger's own rule, whatever its merge version: markers are never what was meant.
+    check_markers(ws.facts, diff_trees(ws.facts, state.tree, draft.tree))
     changed = _changed(ws, state, draft)
     slug = check_slug(options.slug) if options.slug else _free_slug(ws, options, changed)
     name = ProposalName(ws.me(), slug)

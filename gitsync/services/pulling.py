@@ -185,14 +185,12 @@ def _merge(
     ours, theirs = ws.facts.commit(tip).tree, ws.facts.commit(target).tree
     merged = merging.merge(bases, ours, theirs)
     if merged.tree is None:
-        said = "; ".join(
-            f"{one.path.decode('utf-8', 'replace')}{f':{one.line}' if one.line else ''}: {one.why}"
-            for one in merged.conflicts[:5]
-        )
+        said = "; ".join(one.words("yours", ws.space) for one in merged.conflicts[:5])
         raise RefusedError(
             "merge.conflict",
             f"your branch and {ws.space} changed the same: {said}",
-            hint=f"git merge {ws.space}   # settle the conflict, then: git add FILES && git commit",
+            hint=f"git merge {ws.space}\n"
+            "gitsync resolve   # lists what conflicts and settles it; then: git commit",
         )
     number = index.get(target)
     who = ws.identity()

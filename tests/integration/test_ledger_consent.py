@@ -334,7 +334,7 @@ def test_rules_that_changed_meanwhile_are_stale_and_not_merged(ledger, hand):
          "people: [alice]\n    threshold: 2\n  witness"),
         (WITNESS, "witness:\n    people: [nobody]"),
         ("space: common", "space: other"),
-        ("merge: 1 ", "merge: 99 "),
+        ("merge: 2 ", "merge: 99 "),
         ("rules:\n", "rulez:\n"),
     ],
     ids=["threshold-0", "threshold-2-of-1", "unknown-witness", "space", "merge", "misspelt"],

@@ -4,11 +4,12 @@ Two changes that touch are a conflict of lines: nothing that all three share say
 Between blocks it is plain where one side edits a block and the other edits, removes or adds one
 beside it: both are taken. Two additions at one place stay a conflict. A block that both sides
 changed is merged by its lines if they do not conflict; otherwise the whole block is the conflict,
-so that no marker stands inside a fence or a table.
+so that no marker stands inside a fence or a table. Only running text is cut at its lines.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitsync.domain.merge.blocks import Block, split_blocks
@@ -56,30 +57,40 @@ def _by_blocks(base: bytes, ours: bytes, theirs: bytes, offset: int) -> list[byt
         start_ours, start_theirs = region.start + shift_ours, region.start + shift_theirs
         shift_ours += region.ours
         shift_theirs += region.theirs
-        before = _text(was[region.start : region.end])
-        chunks.append(settled)
-        chunks += _settle(
-            before,
-            _text(mine[start_ours : region.end + shift_ours]),
-            _text(other[start_theirs : region.end + shift_theirs]),
-            line,
+        sides = (
+            was[region.start : region.end],
+            mine[start_ours : region.end + shift_ours],
+            other[start_theirs : region.end + shift_theirs],
         )
-        line += before.count(b"\n")
+        chunks.append(settled)
+        chunks += _settle(*sides, line)
+        line += _text(sides[0]).count(b"\n")
         at = region.end
     chunks.append(_text(was[at:]))
     return _joined(chunks)
 
 
-def _settle(base: bytes, ours: bytes, theirs: bytes, line: int) -> list[bytes | Conflict]:
+def _settle(
+    was: list[Block], mine: list[Block], other: list[Block], line: int
+) -> list[bytes | Conflict]:
+    """Merge the blocks of one region; ``line`` is the line at which it begins in the base."""
+    base, ours, theirs = _text(was), _text(mine), _text(other)
     if ours in (base, theirs):
         return [theirs]
     if theirs == base:
         return [ours]
     chunks = merge_chunks(base, ours, theirs)
-    if any(isinstance(chunk, Conflict) for chunk in chunks):
-        sides = (tuple(split_lines(side)) for side in (base, ours, theirs))
-        return [Conflict(line, *sides)]
-    return chunks
+    if not any(isinstance(chunk, Conflict) for chunk in chunks):
+        return chunks
+    if {block.kind for block in (*was, *mine, *other)} <= {"text", "blank"}:
+        return [
+            replace(chunk, base_start=chunk.base_start + line - 1)
+            if isinstance(chunk, Conflict)
+            else chunk
+            for chunk in chunks
+        ]
+    sides = (tuple(split_lines(side)) for side in (base, ours, theirs))
+    return [Conflict(line, *sides)]
 
 
 def _text(blocks: Sequence[Block]) -> bytes:

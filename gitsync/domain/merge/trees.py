@@ -53,6 +53,12 @@ class PathConflict:
     line: int | None = None
     fields: tuple[FieldConflict, ...] = ()
 
+    def words(self, ours: str, theirs: str) -> str:
+        """The conflict in a sentence, with the values of both sides under the names given."""
+        where = self.path.decode("utf-8", "replace") + (f":{self.line}" if self.line else "")
+        values = "; ".join(one.words(ours, theirs) for one in self.fields[:5])
+        return f"{where}: {self.why}" + (f" ({values})" if values else "")
+
 
 @dataclass(frozen=True, slots=True)
 class TreeMerge:

@@ -35,6 +35,15 @@ class FieldConflict:
     ours: str | None
     theirs: str | None
 
+    def words(self, ours: str, theirs: str) -> str:
+        """``status was draft; ours has committed, theirs has approved``."""
+        was = "was absent" if self.base is None else f"was {_shown(self.base)}"
+        mine, other = (
+            "removed it" if side is None else f"has {_shown(side)}"
+            for side in (self.ours, self.theirs)
+        )
+        return f"{self.name} {was}; {ours} {mine}, {theirs} {other}"
+
 
 @dataclass(frozen=True, slots=True)
 class FileConflict:
@@ -48,6 +57,10 @@ class FileConflict:
     line: int | None = None
     fields: tuple[FieldConflict, ...] = ()
     chunks: tuple[bytes | Conflict, ...] = ()
+
+
+def _shown(value: str) -> str:
+    return value or "nothing"
 
 
 FileMerge = Callable[[bytes, bytes, bytes, MergeContext], "bytes | FileConflict"]
