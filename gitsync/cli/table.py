@@ -21,6 +21,7 @@ SECTIONS: tuple[tuple[str, dict[str, tuple[str, str]]], ...] = (
             "list": ("list", "List the artifacts."),
             "snapshot": ("snapshot", "Sign your files as your next numbered snapshot."),
             "status": ("status", "Where you stand, and what to do next."),
+            "resolve": ("resolve", "Settle what a merge left in conflict."),
         },
     ),
     (

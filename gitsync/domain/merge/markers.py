@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gitsync.domain.merge.lines import Conflict, split_lines
 
@@ -64,13 +64,21 @@ def _ended(lines: tuple[bytes, ...], eol: bytes) -> tuple[bytes, ...]:
     return lines
 
 
-def read_conflicts(data: bytes, size: int = SIZE) -> list[bytes | Conflict]:
+class Piece(NamedTuple):
+    """Some bytes of a file, and the conflict that they are, if they are one."""
+
+    raw: bytes
+    conflict: Conflict | None = None
+
+
+def read_conflicts(data: bytes, size: int = SIZE) -> list[Piece]:
     """A file cut at its conflicts; what is no complete conflict stays text.
 
-    ``base_start`` is the line, from 1, at which the conflict begins in this file.
+    Joined, the pieces are the file. ``base_start`` is the line, from 1, at which a conflict
+    begins in it.
     """
     lines = split_lines(data)
-    chunks: list[bytes | Conflict] = []
+    pieces: list[Piece] = []
     at = start = 0
     while at < len(lines):
         found = _conflict(lines, at, size) if _is(lines[at], b"<", size) else None
@@ -79,19 +87,19 @@ def read_conflicts(data: bytes, size: int = SIZE) -> list[bytes | Conflict]:
             continue
         conflict, end = found
         if at > start:
-            chunks.append(b"".join(lines[start:at]))
-        chunks.append(conflict)
+            pieces.append(Piece(b"".join(lines[start:at])))
+        pieces.append(Piece(b"".join(lines[at:end]), conflict))
         at = start = end
     if start < len(lines):
-        chunks.append(b"".join(lines[start:]))
-    return chunks
+        pieces.append(Piece(b"".join(lines[start:])))
+    return pieces
 
 
 def first_conflict(data: bytes) -> int | None:
     """The line, from 1, of the first complete conflict in a file, or None."""
     if b"<" * SIZE not in data:
         return None
-    found = (one.base_start for one in read_conflicts(data) if isinstance(one, Conflict))
+    found = (one.conflict.base_start for one in read_conflicts(data) if one.conflict is not None)
     return next(found, None)
 
 
