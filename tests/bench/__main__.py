@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from tests.bench import replay, startup, verify, witness
+from tests.bench import driver, replay, startup, verify, witness
 
 
 def _load(when: str) -> None:
@@ -35,6 +35,7 @@ def main() -> int:
           f" Python {platform.python_version()}, {git.strip()}")  # fmt: skip
     _load("before")
     figures = startup.run(count=5 if asked.quick else 15)
+    figures += driver.run(count=5 if asked.quick else 15)
     figures += witness.run(witness.QUICK if asked.quick else witness.Sizes())
     figures += verify.run(verify.QUICK if asked.quick else verify.Sizes())
     if asked.source:
