@@ -66,7 +66,7 @@ TABLES = {
 OTHERS = re.compile(
     r"(gitsync|user|commit|gpg|branch|remote|core|init|push|pull|extensions|index|message|policy"
     r"|schema|witness)\.(anchor|domain|invalid|key|path|pin|remote|space|name|email|signingkey"
-    r"|gpgsign|format|db|sig|yaml|lock|gitsync|worktree|default)|.*-pipelines\.yml|.*\.(lock|pub)"
+    r"|gpgsign|format|db|sig|yaml|lock|gitsync|worktree|default)|.*-pipelines\.yml|.*\.(lock|pub|json)"
 )
 
 

@@ -83,8 +83,8 @@ def test_a_conflict_says_the_fields_both_values_and_what_settles_them(ledger):
     assert "owner was alice; common has carol, the proposal has james" in receipt.why
     assert receipt.mend == (
         "git fetch && git merge origin/common",
-        "gitsync resolve plans/field.md --field owner --take theirs # or ours, or a value",
-        "git commit # when gitsync resolve lists nothing any more",
+        "gitsync resolve plans/field.md --field owner --take theirs # or ours",
+        "git commit # when gitsync resolve lists nothing",
         "gitsync propose --slug field",
     )
     check(ledger)

@@ -237,10 +237,10 @@ class _Judge:
             "git fetch && git merge origin/common",
             *(
                 f"gitsync resolve {shell_word(show(path))} --field {shell_word(name)}"
-                " --take theirs   # or ours, or a value"
+                " --take theirs   # or ours"
                 for path, name in fields[:MAX_RESOLVES]
             ),
-            "git commit   # when gitsync resolve lists nothing any more",
+            "git commit   # when gitsync resolve lists nothing",
             propose,
         ]
 

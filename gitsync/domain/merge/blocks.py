@@ -12,13 +12,16 @@ from typing import Final, NamedTuple
 
 from gitsync.domain.merge.lines import split_lines
 
-_BLANK = re.compile(rb"[ \t\r\n]*")
-_FENCE = re.compile(rb"[ \t]*(`{3,}(?=[^`]*$)|~{3,})")
-_HEADING = re.compile(rb" {0,3}#{1,6}(?:[ \t\r\n]|$)")
-_RULE = re.compile(rb" {0,3}(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})[\r\n]*")
-_ITEM = re.compile(rb"[ \t]*(?:[-*+]|[0-9]{1,9}[.)])(?:[ \t\r\n]|$)")
-_UNDERLINE = re.compile(rb" {0,3}(?:=+|-+)[ \t\r\n]*")
-_DELIMITER = re.compile(rb"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t\r\n]*")
+# Possessive throughout: a line of a million spaces must not be tried a million times.
+_BLANK = re.compile(rb"[ \t\r\n]*+")
+_FENCE = re.compile(rb"[ \t]*+(`{3,}+(?=[^`]*+\Z)|~{3,}+)")
+_HEADING = re.compile(rb" {0,3}+#{1,6}+(?:[ \t\r\n]|\Z)")
+_RULE = re.compile(rb" {0,3}+(?:(?:\*[ \t]*+){3,}+|(?:-[ \t]*+){3,}+|(?:_[ \t]*+){3,}+)[\r\n]*+")
+_ITEM = re.compile(rb"[ \t]*+(?:[-*+]|[0-9]{1,9}+[.)])(?:[ \t\r\n]|\Z)")
+_UNDERLINE = re.compile(rb" {0,3}+(?:=++|-++)[ \t\r\n]*+")
+_DELIMITER = re.compile(
+    rb"[ \t]*+\|?+[ \t]*+:?+-++:?+[ \t]*+(?:\|[ \t]*+:?+-++:?+[ \t]*+)*+\|?+[ \t\r\n]*+"
+)
 _COMMENT: Final = b"<!--"
 
 
@@ -97,10 +100,11 @@ def _fence_end(lines: list[bytes], at: int, mark: bytes) -> int:
 
 
 def _comment_end(lines: list[bytes], at: int) -> int:
+    """Behind the line that closes the comment, or the end."""
     for end in range(at, len(lines)):
         if b"-->" in lines[end]:
             return end + 1
-    return at + 1
+    return len(lines)
 
 
 def _is_table(lines: list[bytes], at: int) -> bool:

@@ -10,7 +10,7 @@ so that no marker stands inside a fence or a table. Only running text is cut at 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gitsync.domain.merge.blocks import Block, split_blocks
 from gitsync.domain.merge.diff import hunks
@@ -36,6 +36,11 @@ def merge_body(base: bytes, ours: bytes, theirs: bytes, offset: int = 0) -> list
     return chunks
 
 
+#: Lines of all three sides that one body's regions are searched for; beyond, a region that both
+#: sides changed is a conflict. Each search has a bound of its own, and there may be many regions.
+MAX_LINES: Final = 20_000
+
+
 class _Region(NamedTuple):
     """Blocks ``[start, end)`` of the base, and how many blocks each side grows in them."""
 
@@ -50,7 +55,7 @@ def _by_blocks(base: bytes, ours: bytes, theirs: bytes, offset: int) -> list[byt
     regions = _regions(_changes(was, mine, 0) + _changes(was, other, 1))
     chunks: list[bytes | Conflict] = []
     at = shift_ours = shift_theirs = 0
-    line = offset + 1
+    line, budget = offset + 1, MAX_LINES
     for region in regions:
         settled = _text(was[at : region.start])
         line += settled.count(b"\n")
@@ -63,7 +68,8 @@ def _by_blocks(base: bytes, ours: bytes, theirs: bytes, offset: int) -> list[byt
             other[start_theirs : region.end + shift_theirs],
         )
         chunks.append(settled)
-        chunks += _settle(*sides, line)
+        budget -= sum(block.data.count(b"\n") for side in sides for block in side)
+        chunks += _settle(*sides, line, deep=budget >= 0)
         line += _text(sides[0]).count(b"\n")
         at = region.end
     chunks.append(_text(was[at:]))
@@ -71,18 +77,21 @@ def _by_blocks(base: bytes, ours: bytes, theirs: bytes, offset: int) -> list[byt
 
 
 def _settle(
-    was: list[Block], mine: list[Block], other: list[Block], line: int
+    was: list[Block], mine: list[Block], other: list[Block], line: int, *, deep: bool
 ) -> list[bytes | Conflict]:
-    """Merge the blocks of one region; ``line`` is the line at which it begins in the base."""
+    """Merge the blocks of one region; ``line`` is the line at which it begins in the base.
+
+    Only a ``deep`` merge looks at lines where both sides changed the region.
+    """
     base, ours, theirs = _text(was), _text(mine), _text(other)
     if ours in (base, theirs):
         return [theirs]
     if theirs == base:
         return [ours]
-    chunks = merge_chunks(base, ours, theirs)
-    if not any(isinstance(chunk, Conflict) for chunk in chunks):
+    chunks = merge_chunks(base, ours, theirs) if deep else []
+    if deep and not any(isinstance(chunk, Conflict) for chunk in chunks):
         return chunks
-    if {block.kind for block in (*was, *mine, *other)} <= {"text", "blank"}:
+    if deep and {block.kind for block in (*was, *mine, *other)} <= {"text", "blank"}:
         return [
             replace(chunk, base_start=chunk.base_start + line - 1)
             if isinstance(chunk, Conflict)
@@ -100,13 +109,15 @@ def _text(blocks: Sequence[Block]) -> bytes:
 def _joined(chunks: list[bytes | Conflict]) -> list[bytes | Conflict]:
     """Neighbouring settled stretches as one, empty ones left out."""
     found: list[bytes | Conflict] = []
-    for chunk in chunks:
-        if isinstance(chunk, Conflict):
-            found.append(chunk)
-        elif chunk and found and isinstance(found[-1], bytes):
-            found[-1] += chunk
-        elif chunk:
-            found.append(chunk)
+    settled: list[bytes] = []
+    for chunk in [*chunks, None]:
+        if isinstance(chunk, bytes):
+            settled.append(chunk)
+            continue
+        stretch = b"".join(settled)
+        settled = []
+        found += [stretch] if stretch else []
+        found += [chunk] if chunk is not None else []
     return found
 
 

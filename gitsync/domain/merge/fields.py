@@ -201,11 +201,9 @@ def _chosen(
         found.append(item)
         for pool in (before, here, there):
             del pool[:1]
-    for meaning, left in [*pools[1].items(), *pools[2].items()]:
-        known = {item.token for item in was.items if item.meaning == meaning}
-        if any(item.token not in known for item in left):
-            return None
-    return found
+    known = {(item.meaning, item.token) for item in was.items}
+    dropped = (item for pool in pools[1:] for left in pool.values() for item in left)
+    return found if all((item.meaning, item.token) in known for item in dropped) else None
 
 
 def _pool(side: Listing) -> dict[Meaning, list[Item]]:

@@ -39,8 +39,7 @@ def merge_order(
     for at in range(-1, len(frame)):
         merged += frame[at : at + 1] if at >= 0 else []
         first, second = sorted((runs[0].get(at, []), runs[1].get(at, [])))
-        merged += first
-        merged += [key for key in second if key not in first]
+        merged += dict.fromkeys([*first, *second])
     return merged
 
 
