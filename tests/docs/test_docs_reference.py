@@ -182,7 +182,7 @@ def test_every_decision_is_listed() -> None:
     there = {path.name for path in adr.glob("0*.md")}
     assert there == {name for name in listed if name.startswith("0")}
     numbers = sorted(int(name[:4]) for name in there)
-    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) == len(set(numbers))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
