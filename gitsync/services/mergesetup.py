@@ -73,6 +73,13 @@ def register(repo: Repository) -> None:
         path.write_text(start + lines, "utf-8", "surrogateescape")
 
 
+def renew(repo: Repository) -> None:
+    """Register the driver anew where it is registered with another installation's path."""
+    found = repo.config("merge.gitsync.driver")
+    if found is not None and found != driver_command():
+        register(repo)
+
+
 def remember_rules(ws: Workspace, commit: str, settings: Settings) -> MergeRules:
     """Keep for the driver what policy and schema say at a verified snapshot."""
     found = MergeRules(ws.space, commit, settings.policy.merge, Rules.of(settings.schema))

@@ -14,6 +14,7 @@ from gitsync.domain.objects import Commit, Oid
 from gitsync.domain.records import CommitRecord
 from gitsync.services.artifacts import commit_at
 from gitsync.services.clonesetup import give_way
+from gitsync.services.mergesetup import renew
 from gitsync.services.refview import local_view
 from gitsync.services.sources import fresh_view, known_view
 from gitsync.services.states import load_state
@@ -95,6 +96,7 @@ def pull(ws: Workspace, to: str | None = None) -> Pulled:
     Raises VerificationError and leaves everything where it was when something does not check
     out; RefusedError ``merge.conflict`` or ``worktree.in-the-way`` when the files cannot follow.
     """
+    renew(ws.repo)
     before = ws.position()
     offline = False
     try:

@@ -282,6 +282,20 @@ def test_mergetool_works(ledger):
     assert (james / "plans/a.md").read_bytes() == THEIRS
 
 
+def test_it_starts_without_what_it_does_not_need(ledger):
+    """libgit2, click and YAML would each take longer than the merge."""
+    james = ledger.folder("james")
+    sides = (BASE, OURS, BASE.replace(b"status: draft", b"status: committed"))
+    for name, data in zip(("O", "A", "B"), sides, strict=True):
+        (james / name).write_bytes(data)
+    call = [sys.executable, "-X", "importtime", *DRIVER[1:], "O", "A", "B", "a.md"]
+    done = subprocess.run(call, cwd=james, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "gitsync.domain.merge.version2" in loaded
+    assert not loaded & {"pygit2", "click", "ruamel.yaml", "nacl", "subprocess", "msgspec", "json5"}
+
+
 def test_it_explains_itself(tmp_path):
     assert shutil.which("git")
     done = subprocess.run([*DRIVER, "--help"], cwd=tmp_path, capture_output=True, text=True)
