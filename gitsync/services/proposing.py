@@ -72,9 +72,10 @@ def propose(ws: Workspace, options: ProposeOptions) -> Proposed:
         _sponsored(ws, state, options.sponsor) if options.sponsor else _draft(ws, state, options)
     )
     base = ws.facts.commit(draft.parents[0]).tree
-    # The ledger's own rule, whatever its merge version: markers are never what was meant.
-    check_markers(ws.facts, diff_trees(ws.facts, state.tree, draft.tree))
-    changed = _changed(ws, state, draft)
+    begun = _base_of_files(ws, state, *draft.parents)
+    # Whatever the ledger's merge version: markers are never what was meant.
+    check_markers(ws.facts, diff_trees(ws.facts, ws.facts.commit(begun).tree, draft.tree))
+    changed = _changed(ws, state, draft, begun)
     slug = check_slug(options.slug) if options.slug else _free_slug(ws, options, changed)
     name = ProposalName(ws.me(), slug)
     before = ws.repo.refs.get(name.ref)
@@ -123,10 +124,9 @@ def _draft(ws: Workspace, state: State, options: ProposeOptions) -> Commit:
     return Commit(files.tree_of_files(tip), (tip, *files.merging()), who, who, b"")
 
 
-def _changed(ws: Workspace, state: State, draft: Commit) -> list[str]:
+def _changed(ws: Workspace, state: State, draft: Commit, begun: Oid) -> list[str]:
     """The paths that a draft would change in ``common``: unlike what is there, and unlike what
-    they were when the draft was begun, for the others changed without it."""
-    begun = _base_of_files(ws, state, *draft.parents)
+    they were in ``begun``, on which the draft was begun, for the others changed without it."""
     before = {} if begun == state.commit else _unlike(ws, begun, draft)
     now = _unlike(ws, state.commit, draft)
     return [path for path in now if path in (before or now)]
