@@ -364,7 +364,9 @@ def test_a_witness_that_is_voted_out_signs_nothing_more(ledger, hand):
     """In the same run: what it would still number is invalid, and the ledger would be stuck."""
     text = policy_edit(hand, it=(WITNESS, "witness:\n    people: [carol]"))
     hand.propose("james/a", hand.change("james", {"a.md": b"x\n"}, seconds=hand.now - 10))
-    hand.propose("alice/out", hand.change("alice", {".gitsync/policy.yaml": text}))
+    # Later than the first: with equal times the ids would decide, which follow from the preset.
+    out = hand.change("alice", {".gitsync/policy.yaml": text}, seconds=hand.now + 10)
+    hand.propose("alice/out", out)
     hand.propose("james/z", hand.change("james", {"b.md": b"x\n"}, seconds=hand.now + 50))
     hand.propose("james/bad", hand.change("james", {"Jenkinsfile": b"x\n"}, seconds=hand.now + 60))
     report = ledger.witness()
@@ -384,7 +386,9 @@ def test_a_witness_that_is_voted_out_signs_nothing_more(ledger, hand):
 def test_the_next_witness_mends_the_tag_of_the_snapshot_that_made_it_one(ledger, hand):
     text = policy_edit(hand, it=(WITNESS, "witness:\n    people: [carol]"))
     hand.propose("james/a", hand.change("james", {"a.md": b"x\n"}, seconds=hand.now - 10))
-    hand.propose("alice/out", hand.change("alice", {".gitsync/policy.yaml": text}))
+    # Later than the first: with equal times the ids would decide, which follow from the preset.
+    out = hand.change("alice", {".gitsync/policy.yaml": text}, seconds=hand.now + 10)
+    hand.propose("alice/out", out)
     from gitsync.services.witness import Witness
 
     class Died(BaseException):
