@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gitsync.codec import policyfile, presets
 from gitsync.domain.merge.files import VERSIONS
 from tests.unit.mergekit import LEADS, LINES, VALUES, context, text_of
 
@@ -101,3 +102,11 @@ def test_results_do_not_depend_on_the_process():
 def test_the_corpus_holds_conflicts_and_merges():
     kinds = [isinstance(VERSIONS[2](*three, context()), bytes) for three in corpus(300)]
     assert 40 < sum(kinds) < 280
+
+
+@pytest.mark.parametrize("preset", presets.list_presets())
+def test_every_preset_founds_on_the_newest_version(preset):
+    text = presets.policy_text(
+        space="common", home=".", founder="alice", witness="alice", preset=preset
+    )
+    assert policyfile.parse(text).merge == max(VERSIONS)

@@ -160,6 +160,15 @@ def test_removed_and_changed_is_a_conflict_and_removed_alone_is_not():
     )
 
 
+def test_both_added_a_field_with_other_values():
+    base = file("id: p", "a: 1")
+    found = both(base, file("x: 1", "id: p", "a: 1"), file("id: p", "a: 2", "x: 2"))
+    assert isinstance(found, FileConflict)
+    swap = merge(base, file("id: p", "a: 2", "x: 2"), file("x: 1", "id: p", "a: 1"))
+    assert found.line == swap.line == 2
+    assert found.fields[0].words("ours", "theirs") == "x was absent; ours has 1, theirs has 2"
+
+
 def test_the_order_of_fields_is_the_one_that_a_side_chose():
     base, moved = file("a: 1", "b: 1", "c: 1"), file("c: 1", "a: 1", "b: 1")
     assert both(base, moved, file("a: 1", "b: 2", "c: 1", "d: 1")) == file(

@@ -151,7 +151,8 @@ class _Fields:
     ) -> None:  # fmt: skip
         sides = (was, mine, other)
         raws = (b"" if one is None else one.raw if lead else one.field for one in sides)
-        line = was.line if was else (mine or other or _NOWHERE).line
+        # Where the base has no such field, the earlier of its places: the same for either side.
+        line = min(one.line for one in ((was,) if was else (mine, other)) if one is not None)
         self.out.chunks.append(Conflict(line, *(tuple(split_lines(raw)) for raw in raws)))
         self.out.fields.append(FieldConflict(name, *(said(one) for one in sides)))
 
@@ -167,9 +168,6 @@ class _Fields:
                 self.out.chunks.append(replace(chunk, base_start=place))
             else:
                 self.out.chunks.append(chunk)
-
-
-_NOWHERE = HeadField("", b"", b"", b"", b"", ("null",), 1)
 
 
 def said(field: HeadField | None) -> str | None:
