@@ -23,6 +23,11 @@ def entry() -> None:
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"gitsync {__version__}\n")
         sys.exit(0)
+    # Git calls its merge driver once a file, with nothing of the command line's to be shown.
+    if sys.argv[1:2] == ["merge-driver"]:
+        from gitsync.hooks.merge_driver import main
+
+        sys.exit(main(sys.argv[2:]))
     import gc
 
     # Hardly anything here is a cycle: looking for them every 700 objects costs every start 5 ms.

@@ -24,6 +24,7 @@ SECTIONS: tuple[tuple[str, dict[str, tuple[str, str]]], ...] = (
             "fmt": ("fmt", "Write front matter in canonical form."),
             "snapshot": ("snapshot", "Sign your files as your next numbered snapshot."),
             "status": ("status", "Where you stand, and what to do next."),
+            "resolve": ("resolve", "Settle what a merge left in conflict."),
         },
     ),
     (

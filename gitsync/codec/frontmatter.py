@@ -21,7 +21,7 @@ MAX_HEADER_BYTES = 64 * 1024
 MAX_STRUCTURE_BYTES = 16 * 1024
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from gitsync.codec.frontmatter_edit import FieldValue
     from gitsync.codec.yamltext import Builder
@@ -252,8 +252,18 @@ class Document:
         except FormatError as error:
             fail(self.raw, start, error.code, error.message, file=self._file, name=name)
 
+    def structure(self, name: str, plain: Callable[[str], object]) -> object:
+        """A field through the YAML reader, each plain scalar read by ``plain``.
+
+        Raises FormatError ``frontmatter.structure`` or ``yaml.*``.
+        """
+        return self._only(name, self._parsed(name, plain))
+
     def _structure(self, name: str, *, as_text: bool) -> object:
-        root = self._built(name, as_text=as_text).root
+        return self._only(name, self._built(name, as_text=as_text))
+
+    def _only(self, name: str, built: Builder) -> object:
+        root = built.root
         if not isinstance(root, dict) or list(root) != [name]:
             self._fail(name, "frontmatter.structure", f"the field {name!r} cannot be read")
         return root[name]
@@ -262,20 +272,23 @@ class Document:
         """The field's lines through the YAML reader, once."""
         built = self._cache.get((name, as_text))
         if built is None:
-            field = self._fields[name]
-            if field.end - field.start > MAX_STRUCTURE_BYTES:
-                problem = f"a structured field holds at most {MAX_STRUCTURE_BYTES} bytes"
-                self._fail(name, "frontmatter.too-large", problem)
-            from gitsync.codec import yamltext
-
-            built = yamltext.parse(
-                self.raw[field.start : field.end].decode(),
-                file=self._file,
-                first_line=self.raw.count(b"\n", 0, field.start) + 1,
-                plain=_as_text if as_text else resolve,
-            )
+            built = self._parsed(name, _as_text if as_text else resolve)
             self._cache[name, as_text] = built
         return built
+
+    def _parsed(self, name: str, plain: Callable[[str], object]) -> Builder:
+        field = self._fields[name]
+        if field.end - field.start > MAX_STRUCTURE_BYTES:
+            problem = f"a structured field holds at most {MAX_STRUCTURE_BYTES} bytes"
+            self._fail(name, "frontmatter.too-large", problem)
+        from gitsync.codec import yamltext
+
+        return yamltext.parse(
+            self.raw[field.start : field.end].decode(),
+            file=self._file,
+            first_line=self.raw.count(b"\n", 0, field.start) + 1,
+            plain=plain,
+        )
 
     def _tail(self, name: str, field: Field) -> int:
         """The byte offset at which the value ends if it began on the key's line."""

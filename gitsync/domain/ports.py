@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from gitsync.domain.artifact import ArtifactHead
+    from gitsync.domain.merge.heads import Head
     from gitsync.domain.objects import Commit, Oid, Tree
     from gitsync.domain.policy import Policy
     from gitsync.domain.records import CommitRecord
@@ -85,6 +86,12 @@ class Facts(Objects, Protocol):
 
     def head_problem(self, raw: bytes) -> str | None:
         """Why a file's front matter cannot be read, or None."""
+
+    def read_head(self, raw: bytes) -> Head:
+        """Front matter, from the file's first byte to its closing fence, by fields.
+
+        Raises FormatError when it cannot be read exactly.
+        """
 
 
 class Positions(Protocol):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MERGE_STRATEGIES", "ArtifactType", "Guard", "Move", "Schema", "Violation"]
 
-MERGE_STRATEGIES = frozenset({"scalar", "set", "list", "counter", "max", "state"})
+MERGE_STRATEGIES = frozenset({"scalar", "set", "list", "counter", "max", "min", "state", "text"})
 
 
 @dataclass(frozen=True, slots=True)

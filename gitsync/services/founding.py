@@ -28,6 +28,7 @@ from gitsync.domain.treeedit import edit_tree
 from gitsync.services import clonesetup
 from gitsync.services.deciding import sign_commit
 from gitsync.services.locksref import first_locks
+from gitsync.services.mergesetup import register
 from gitsync.services.rosters import bare
 from gitsync.services.sources import keep
 from gitsync.services.states import load_state
@@ -111,6 +112,7 @@ def init(host: Host, options: InitOptions) -> Founded:
     space.repo.store.flush()
     # The person's name is configured before anything is signed in it.
     clonesetup.configure(space.repo, options.name, space.key(options.key), signer.public_key)
+    register(space.repo)
     space = Workspace.open(host)
     begun = begun or _sign(space, signer, options, tree)
     _settle(space, options, begun)

@@ -11,6 +11,7 @@ from gitsync.domain.names import DEFAULT_SPACE, REQUESTS, check_domain, people_b
 from gitsync.domain.objects import Commit, Oid
 from gitsync.services import clonesetup
 from gitsync.services.joinrequests import key_in_request, request_message
+from gitsync.services.mergesetup import register
 from gitsync.services.pulling import verify_view
 from gitsync.services.refview import MIRROR, RefView, fetch_view
 from gitsync.services.sources import keep, send
@@ -87,6 +88,7 @@ def join(host: Host, options: JoinOptions) -> Joined:
             _remove(host, options, folder)
         raise
     clonesetup.configure(repo, name, choice, signer.public_key)
+    register(repo)
     anchor = verified.state.ledger
     ws = replace(Workspace.open(inside), remote=remote, anchor=anchor)
     branch = people_branch(name)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gitsync.codec import trailers
 from gitsync.codec.records import printable, write_commit_record
 from gitsync.domain.errors import RefusedError, UsageError
+from gitsync.domain.ledger.content import check_markers
 from gitsync.domain.ledger.history import incoming, merge_bases
 from gitsync.domain.ledger.judge import judge
 from gitsync.domain.ledger.state import Candidate, Decision, Refusal, State
@@ -71,7 +72,10 @@ def propose(ws: Workspace, options: ProposeOptions) -> Proposed:
         _sponsored(ws, state, options.sponsor) if options.sponsor else _draft(ws, state, options)
     )
     base = ws.facts.commit(draft.parents[0]).tree
-    changed = _changed(ws, state, draft)
+    begun = _base_of_files(ws, state, *draft.parents)
+    # Whatever the ledger's merge version: markers are never what was meant.
+    check_markers(ws.facts, diff_trees(ws.facts, ws.facts.commit(begun).tree, draft.tree))
+    changed = _changed(ws, state, draft, begun)
     slug = check_slug(options.slug) if options.slug else _free_slug(ws, options, changed)
     name = ProposalName(ws.me(), slug)
     before = ws.repo.refs.get(name.ref)
@@ -120,10 +124,9 @@ def _draft(ws: Workspace, state: State, options: ProposeOptions) -> Commit:
     return Commit(files.tree_of_files(tip), (tip, *files.merging()), who, who, b"")
 
 
-def _changed(ws: Workspace, state: State, draft: Commit) -> list[str]:
+def _changed(ws: Workspace, state: State, draft: Commit, begun: Oid) -> list[str]:
     """The paths that a draft would change in ``common``: unlike what is there, and unlike what
-    they were when the draft was begun, for the others changed without it."""
-    begun = _base_of_files(ws, state, *draft.parents)
+    they were in ``begun``, on which the draft was begun, for the others changed without it."""
     before = {} if begun == state.commit else _unlike(ws, begun, draft)
     now = _unlike(ws, state.commit, draft)
     return [path for path in now if path in (before or now)]

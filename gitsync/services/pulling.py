@@ -14,6 +14,7 @@ from gitsync.domain.objects import Commit, Oid
 from gitsync.domain.records import CommitRecord
 from gitsync.services.artifacts import commit_at
 from gitsync.services.clonesetup import give_way
+from gitsync.services.mergesetup import renew
 from gitsync.services.refview import local_view
 from gitsync.services.sources import fresh_view, known_view
 from gitsync.services.states import load_state
@@ -104,6 +105,7 @@ def pull(ws: Workspace, to: str | None = None, *, autostash: bool = False) -> Pu
         from gitsync.storage.autostash import Autostash
 
         Autostash(ws.repo).recover()
+    renew(ws.repo)
     before = ws.position()
     offline = False
     try:
@@ -231,14 +233,12 @@ def _merge(
     ours, theirs = ws.facts.commit(tip).tree, ws.facts.commit(target).tree
     merged = merging.merge(bases, ours, theirs)
     if merged.tree is None:
-        said = "; ".join(
-            f"{one.path.decode('utf-8', 'replace')}{f':{one.line}' if one.line else ''}: {one.why}"
-            for one in merged.conflicts[:5]
-        )
+        said = "; ".join(one.words("yours", ws.space) for one in merged.conflicts[:5])
         raise RefusedError(
             "merge.conflict",
             f"your branch and {ws.space} changed the same: {said}",
-            hint=f"git merge {ws.space}   # settle the conflict, then: git add FILES && git commit",
+            hint=f"git merge {ws.space}\n"
+            "gitsync resolve   # lists what conflicts and settles it; then: git commit",
         )
     number = index.get(target)
     who = ws.identity()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gitsync.domain.objects import Oid
     from gitsync.services.host import Host
     from gitsync.services.refview import RefView
+    from gitsync.services.resolving import Conflicted
 
 _UNBOUNDED = 1 << 40
 
@@ -66,6 +67,7 @@ class Status:
     offered: int | None = None
     proposals: tuple[ProposalState, ...] = ()
     requests: tuple[str, ...] = ()
+    conflicts: tuple[Conflicted, ...] = ()
 
 
 def status(host: Host) -> Status:
@@ -119,6 +121,7 @@ def status(host: Host) -> Status:
         offered=offered,
         proposals=offers,
         requests=_asking(ws, view),
+        conflicts=_conflicts(ws, changed.found()),
     )
 
 
@@ -146,6 +149,15 @@ class _Changes(threading.Thread):
         if self._error is not None:
             raise self._error
         return self._changes
+
+
+def _conflicts(ws: Workspace, changes: tuple[tuple[str, str], ...]) -> tuple[Conflicted, ...]:
+    """What is in conflict: looked at only where git's listing says so."""
+    if not any("U" in letters or letters in ("AA", "DD") for letters, _ in changes):
+        return ()
+    from gitsync.services.resolving import conflicts
+
+    return conflicts(ws)
 
 
 def _asking(ws: Workspace, view: RefView) -> tuple[str, ...]:

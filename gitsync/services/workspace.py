@@ -224,6 +224,9 @@ class Workspace:
         create_tags(self.repo, [one for one in updates if one.old is None], message=message)
         self.repo.refs.transact([one for one in updates if one.old is not None], message=message)
         self.write_roster(state)
+        from gitsync.services.mergesetup import remember_rules
+
+        remember_rules(self, position.commit, state.settings)
 
     def write_roster(self, state: State) -> None:
         """Keep the verified roster where stock git's configuration points to."""

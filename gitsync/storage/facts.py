@@ -24,6 +24,7 @@ from gitsync.storage.idindex import IdIndex
 if TYPE_CHECKING:
     from gitsync.codec.settings import LedgerSettings
     from gitsync.domain.artifact import ArtifactHead
+    from gitsync.domain.merge.heads import Head
     from gitsync.domain.ports import Settings
     from gitsync.domain.records import CommitRecord
     from gitsync.domain.roster import PublicKey
@@ -222,6 +223,12 @@ class StoreFacts:
         except GitsyncError as error:
             return str(error)
         return None
+
+    def read_head(self, raw: bytes) -> Head:
+        """See ``Facts``."""
+        from gitsync.codec.frontmatter_parts import read_head
+
+        return read_head(raw)
 
 
 def _weight(one: Listing) -> int:

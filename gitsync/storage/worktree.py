@@ -111,7 +111,7 @@ class WorkTree:
             raise RefusedError(
                 "merge.unsettled",
                 "some files still hold conflicts of a merge",
-                hint="settle them, then: git add FILE   (git status lists them)",
+                hint="gitsync resolve   # lists them and settles them; or edit, then: git add FILE",
             )
         import shutil
 

@@ -125,7 +125,7 @@ def test_rules_that_changed_meanwhile_are_stale_and_not_merged(ledger, hand):
          "people: [alice]\n    threshold: 2\n  witness"),
         (WITNESS, "witness:\n    people: [nobody]"),
         ("space: common", "space: other"),
-        ("merge: 1 ", "merge: 99 "),
+        ("merge: 2 ", "merge: 99 "),
         ("rules:\n", "rulez:\n"),
     ],
     ids=["threshold-0", "threshold-2-of-1", "unknown-witness", "space", "merge", "misspelt"],
@@ -155,9 +155,9 @@ def test_a_witness_that_is_voted_out_signs_nothing_more(ledger, hand):
     """In the same run: what it would still number is invalid, and the ledger would be stuck."""
     text = policy_edit(hand, it=(WITNESS, "witness:\n    people: [carol]"))
     hand.propose("james/a", hand.change("james", {"a.md": b"x\n"}, seconds=hand.now - 10))
-    hand.propose(
-        "alice/out", hand.change("alice", {".gitsync/policy.yaml": text}, seconds=hand.now + 10)
-    )
+    # Later than the first: with equal times the ids would decide, which follow from the preset.
+    out = hand.change("alice", {".gitsync/policy.yaml": text}, seconds=hand.now + 10)
+    hand.propose("alice/out", out)
     hand.propose("james/z", hand.change("james", {"b.md": b"x\n"}, seconds=hand.now + 50))
     hand.propose("james/bad", hand.change("james", {"Jenkinsfile": b"x\n"}, seconds=hand.now + 60))
     report = ledger.witness()
@@ -177,9 +177,9 @@ def test_a_witness_that_is_voted_out_signs_nothing_more(ledger, hand):
 def test_the_next_witness_mends_the_tag_of_the_snapshot_that_made_it_one(ledger, hand):
     text = policy_edit(hand, it=(WITNESS, "witness:\n    people: [carol]"))
     hand.propose("james/a", hand.change("james", {"a.md": b"x\n"}, seconds=hand.now - 10))
-    hand.propose(
-        "alice/out", hand.change("alice", {".gitsync/policy.yaml": text}, seconds=hand.now + 10)
-    )
+    # Later than the first: with equal times the ids would decide, which follow from the preset.
+    out = hand.change("alice", {".gitsync/policy.yaml": text}, seconds=hand.now + 10)
+    hand.propose("alice/out", out)
     from gitsync.services.witness import Witness
 
     class Died(BaseException):

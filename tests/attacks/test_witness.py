@@ -66,7 +66,7 @@ EVIL = {
     ),
     "number skipped": (_record(number=4), "number.gap"),
     "number repeated": (_record(number=2), "number.gap"),
-    "merge version": (_record(merge=2), "replay.commit"),
+    "merge version": (_record(merge=1), "replay.commit"),
     "lease": (_record(leases=(7,)), "replay.commit"),
     "no recorded locks": (_record(locks=None), "locks.unrecorded"),
     "other ledger": (_record(ledger=Oid("1" * 40)), "replay.commit"),

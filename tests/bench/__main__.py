@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from tests.bench import hooks, receiving, replay, startup, verify, witness
+from tests.bench import driver, hooks, receiving, replay, startup, verify, witness
 
 
 def _load(when: str) -> None:
@@ -36,6 +36,7 @@ def main() -> int:
     _load("before")
     figures = startup.run(count=5 if asked.quick else 15)
     figures += hooks.run(count=5 if asked.quick else 25)
+    figures += driver.run(count=5 if asked.quick else 15)
     figures += witness.run(witness.QUICK if asked.quick else witness.Sizes())
     figures += verify.run(verify.QUICK if asked.quick else verify.Sizes())
     figures += receiving.run(receiving.QUICK if asked.quick else receiving.Sizes())

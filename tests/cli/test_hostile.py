@@ -72,7 +72,7 @@ READING = (
     "state plan-bcdfgk committed", "state \x1b[31m \x1b[31m", "import \x1b[31m.md",
     "export common@2 --to ../out", "export \x1b[31m --to ../out2", "doctor", "hooks install",
     "hooks run pre-commit", "hooks run \x1b[31m", "hooks status", "hooks uninstall",
-    "witness install-ci \x1b[31m",
+    "witness install-ci \x1b[31m", "resolve", "resolve plan-bcdfgk", "resolve \x1b[31m",
 )  # fmt: skip
 
 # Commands that show nothing but what they were given, each with the reason.

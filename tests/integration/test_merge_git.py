@@ -10,6 +10,9 @@ from collections import Counter
 import pytest
 
 from gitsync.domain.merge.lines import merge_lines
+from gitsync.domain.merge.version1 import merge_v1
+from gitsync.domain.merge.version2 import merge_v2
+from tests.unit.mergekit import context, head_problem
 
 WORDS = ["plan", "task", "merge", "witness", "ledger", "signs", "a", "the", "of", "and", "order"]
 CASES = 400
@@ -92,3 +95,25 @@ def test_agrees_with_git(tmp_path, size, edits):
     assert seen[False, True, False] <= CASES // 50
     assert seen[True, True, True] > CASES // 2
     assert seen[False, False, True] > CASES // 20
+
+
+@pytest.mark.parametrize(("size", "edits"), [(25, 3), (40, 6)])
+def test_version_2_never_differs_from_git_where_both_are_clean(tmp_path, size, edits):
+    """And it takes nothing back: what git merges cleanly, version 2 merges as version 1 does."""
+    dice = random.Random(size + 1)  # noqa: S311 (test data)
+    seen = Counter()
+    for _ in range(CASES):
+        # The front matter stays as it is: version 2 takes no merge of its lines for granted.
+        head, lines = document(dice, size)[:5], document(dice, size)[5:]
+        sides = [lines, *(edited(dice, lines, dice.randint(1, edits)) for _ in "ab")]
+        base, ours, theirs = ("".join(head + side).encode() for side in sides)
+        new = merge_v2(base, ours, theirs, context())
+        old = merge_v1(base, ours, theirs, head_problem)
+        git = by_git(tmp_path, base, ours, theirs)
+        mine = new if isinstance(new, bytes) else None
+        seen[mine is not None, git is not None, mine == git] += 1
+        assert not isinstance(old, bytes) or mine == old
+    assert seen[True, True, False] == 0
+    # Blocks settle what lines cannot.
+    assert seen[True, False, False] > 0
+    assert seen[False, True, False] <= CASES // 50

@@ -18,12 +18,11 @@ from gitsync.domain.merge import diff as diff_module
 from gitsync.domain.merge.diff import Hunk, Match, diff, hunks
 from gitsync.domain.merge.lines import (
     Conflict,
-    Labels,
     merge_chunks,
     merge_lines,
-    render_conflicts,
     split_lines,
 )
+from gitsync.domain.merge.markers import Labels, render_conflicts
 
 # Few different lines make repeats, moved blocks and ambiguous insertions likely.
 LINES = st.sampled_from(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitsync.domain.errors import RefusedError
-from gitsync.domain.merge.files import FileConflict, merge_v1
 from gitsync.domain.merge.trees import (
     MAX_NESTING,
     diff_from_all,
@@ -15,10 +16,14 @@ from gitsync.domain.merge.trees import (
     entry_at,
     merge_trees,
 )
+from gitsync.domain.merge.version1 import merge_v1
 from gitsync.domain.objects import MODE_FILE, MODE_TREE, Oid
 from gitsync.domain.treeedit import edit_tree
 from gitsync.storage.facts import StoreFacts
 from gitsync.storage.objects import MemoryObjects
+
+if TYPE_CHECKING:
+    from gitsync.domain.merge.values import FileConflict
 
 PATHS = st.sampled_from(["a", "b", "d/a", "d/b", "d/e/f", "g/h", "g"])
 #: An artifact carries its id in its first line; other contents have none.
@@ -51,7 +56,9 @@ class Trees:
         first = self.facts.blob(blob).split(b"\n")[0].decode()
         return first[3:] if first.startswith("id ") else None
 
-    def content(self, base: bytes, ours: bytes, theirs: bytes) -> bytes | FileConflict:
+    def content(
+        self, _path: bytes, base: bytes, ours: bytes, theirs: bytes
+    ) -> bytes | FileConflict:
         return merge_v1(base, ours, theirs, lambda _raw: None)
 
     def merge(self, base: dict[str, str], ours: dict[str, str], theirs: dict[str, str]):

@@ -97,7 +97,7 @@ def test_the_plans_preset():
 
 def test_the_generated_policy():
     made = policy()
-    assert (made.version, made.space, made.home, made.merge) == (1, "common", ".", 1)
+    assert (made.version, made.space, made.home, made.merge) == (1, "common", ".", 2)
     assert made.roles["root"].people == made.roles["approver"].people == {"alice"}
     assert made.witnesses == {"bob"}
     assert made.limits == type(made.limits)()
@@ -162,7 +162,7 @@ POLICY_BREAKS = [
     ("space: common", "space: Common"),
     ("space: common", "space: []"),
     ("home: .", "home: ''"),
-    ("merge: 1 ", "merge: 0 "),
+    ("merge: 2 ", "merge: 0 "),
     ("  root:", "  admin:"),
     ("  witness:", "  Witness:"),
     ("people: [bob]", "people: []"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gitsync.cli import words
 from gitsync.cli.options import define
 from gitsync.cli.output import Piece, Styled
-from gitsync.cli.text import ago, plural
+from gitsync.cli.text import ago, clean, plural
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
@@ -98,6 +98,12 @@ def _work(app: App, found: Status) -> None:
             out.line("  ", Styled(f"{kind:9}", "red") if kind == "conflict" else f"{kind:9}", path)
         if len(found.changes) > _MOST:
             out.line(f"  and {len(found.changes) - _MOST} more")
+    if found.conflicts:
+        from gitsync.cli.commands.resolve import conflict_lines
+
+        out.line()
+        out.line(f"In conflict ({plural(len(found.conflicts), 'file')}):")
+        conflict_lines(app, found.conflicts, _MOST)
     if found.unproposed:
         out.line()
         out.line(f"Not proposed yet: {plural(found.unproposed, 'commit')} on your branch")
@@ -143,8 +149,10 @@ def _steps(found: Status) -> list[tuple[str, str]]:
     """What matters most first, three at most."""
     steps: list[tuple[str, str]] = []
     outcomes = {one.outcome: one.name.slug for one in reversed(_open(found))}
-    if any("U" in letters for letters, _ in found.changes):
-        steps.append(("git add FILE && git commit", "when the conflicts are settled"))
+    if found.conflicts:
+        first = found.conflicts[0]
+        steps.append((f"gitsync resolve {first.id or clean(first.path)}", "settle the conflicts"))
+        steps.append(("git commit", "when none is left"))
     if "refused" in outcomes:
         steps.append(
             (f"gitsync receipt {outcomes['refused']}", "why it was refused, and what mends it")
@@ -165,6 +173,7 @@ def _steps(found: Status) -> list[tuple[str, str]]:
 
 
 def _document(app: App, found: Status) -> dict[str, object]:
+    from gitsync.cli.commands.resolve import conflict_json
     from gitsync.codec.receipts import moment
 
     space = found.space
@@ -190,6 +199,7 @@ def _document(app: App, found: Status) -> dict[str, object]:
         offered=at(found.offered),
         proposals=[words.proposal_json(one) for one in found.proposals],
         requests=list(found.requests),
+        conflicts=[conflict_json(one) for one in found.conflicts],
         next=[command for command, _ in _steps(found)] if found.number is not None else [],
     )
 

@@ -6,11 +6,14 @@ there, so a merge of ``common`` into a branch is not charged with all that ``com
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import RefusedError, Where
+from gitsync.domain.merge.markers import first_conflict
 from gitsync.domain.merge.trees import FileChange, diff_from_all
+from gitsync.domain.merge.version2 import is_markdown
 from gitsync.domain.objects import MODE_TREE, Entry, Oid, Tree
 from gitsync.domain.paths import (
     MAX_DEPTH,
@@ -157,6 +160,35 @@ def check_collisions(objects: Objects, tree: Oid, changes: Iterable[FileChange])
     for change in changes:
         if change.before is None and change.after is not None:
             _check_path(objects, tree, change)
+
+
+def check_markers(objects: Objects, changes: Iterable[FileChange]) -> None:
+    """Refuse Markdown files that bring in an unsettled conflict of a merge.
+
+    Raises RefusedError ``merge.markers``. What held one before may keep it.
+    """
+    for change in changes:
+        if change.after is None or not is_markdown(show(change.path)):
+            continue
+        line = first_conflict(objects.blob(Oid(change.after[1].hex())))
+        if line is None:
+            continue
+        before = change.before
+        if before is not None and first_conflict(objects.blob(Oid(before[1].hex()))) is not None:
+            continue
+        path = show(change.path)
+        raise RefusedError(
+            "merge.markers",
+            f"{path}:{line}: a conflict is not settled: it still has git's markers",
+            hint=f"gitsync resolve {shell_word(path)}\n"
+            "or edit the file; markers that are meant as text are indented by a space",
+            where=Where(path, line),
+        )
+
+
+def shell_word(text: str) -> str:
+    """A path as a shell reads it."""
+    return shlex.quote(text)
 
 
 def config_tree(listing: Tree) -> Entry | None:

@@ -13,7 +13,14 @@ from gitsync.domain.errors import EnvironmentFault, GitsyncError, RefusedError, 
 from gitsync.domain.ledger.approvals import Backing, collect, counted, missing_words
 from gitsync.domain.ledger.changes import artifact_change, check_states, pair_moves
 from gitsync.domain.ledger.config import check_config_change
-from gitsync.domain.ledger.content import CONFIG_PREFIX, check_collisions, check_content, show
+from gitsync.domain.ledger.content import (
+    CONFIG_PREFIX,
+    check_collisions,
+    check_content,
+    check_markers,
+    shell_word,
+    show,
+)
 from gitsync.domain.ledger.entrance import check_claims, check_signatures
 from gitsync.domain.ledger.history import Incoming, incoming, merge_bases
 from gitsync.domain.ledger.merging import Merging
@@ -43,6 +50,9 @@ if TYPE_CHECKING:
 
 #: A snapshot names each approval as a parent, and a commit has at most 64.
 MAX_APPROVALS = 60
+#: Since this merge version a file with conflict markers is refused; earlier ledgers may hold some.
+MARKERS_SINCE = 2
+MAX_RESOLVES = 3
 
 
 def judge(
@@ -114,6 +124,8 @@ class _Judge:
             )
         net = list(diff_trees(self.facts, self.state.tree, merged))
         check_collisions(self.facts, merged, net)
+        if self.policy.merge >= MARKERS_SINCE:
+            check_markers(self.facts, net)
         approvals = self.check_rules(net, touched, merged)
         record = self.facts.record(self.candidate.tip)
         return Landing(merged, self.policy.merge, approvals, record.leases, new.commits)
@@ -155,20 +167,33 @@ class _Judge:
         return merged.tree
 
     def conflict(self, merged: TreeMerge) -> RefusedError:
-        said = [
-            f"{show(item.path)}{f':{item.line}' if item.line else ''}: {item.why}"
-            for item in merged.conflicts[:5]
-        ]
+        space = self.state.space
+        said = [item.words(space, "the proposal") for item in merged.conflicts[:5]]
         more = len(merged.conflicts) - len(said)
         if more > 0:
             said.append(f"and {more} more")
-        slug = self.candidate.name.slug
         return RefusedError(
             "merge.conflict",
-            f"it conflicts with {self.state.space}@{self.state.number}: " + "; ".join(said),
-            hint="git fetch && git merge origin/common   # settle the conflict, commit\n"
-            f"gitsync propose --slug {slug}",
+            f"it conflicts with {space}@{self.state.number}: " + "; ".join(said),
+            hint="\n".join(self.mending(merged)),
         )
+
+    def mending(self, merged: TreeMerge) -> list[str]:
+        """The commands that settle a conflict: a field that both changed has one of its own."""
+        propose = f"gitsync propose --slug {self.candidate.name.slug}"
+        fields = [(item.path, one.name) for item in merged.conflicts for one in item.fields]
+        if not fields:
+            return ["git fetch && git merge origin/common   # settle the conflict, commit", propose]
+        return [
+            "git fetch && git merge origin/common",
+            *(
+                f"gitsync resolve {shell_word(show(path))} --field {shell_word(name)}"
+                " --take theirs   # or ours"
+                for path, name in fields[:MAX_RESOLVES]
+            ),
+            "git commit   # when gitsync resolve lists nothing",
+            propose,
+        ]
 
     def check_rules(
         self, net: list[FileChange], touched: dict[bytes, FileChange], merged: Oid

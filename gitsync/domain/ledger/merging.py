@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import GitsyncError, RefusedError
 from gitsync.domain.ledger.history import shared_bases
-from gitsync.domain.merge.files import VERSIONS, FileConflict
+from gitsync.domain.merge.files import VERSIONS
+from gitsync.domain.merge.rules import Rules
 from gitsync.domain.merge.trees import TreeMerge, merge_trees
+from gitsync.domain.merge.values import MergeContext
 
 if TYPE_CHECKING:
+    from gitsync.domain.merge.values import FileConflict
     from gitsync.domain.objects import Oid
     from gitsync.domain.ports import Facts, Positions
     from gitsync.domain.schema import Schema
@@ -53,8 +56,15 @@ class Merging:
         """Merge two trees over one base tree."""
         return merge_trees(self.facts, base, ours, theirs, content=self._content, id_of=self._id_of)
 
-    def _content(self, was: bytes, mine: bytes, other: bytes) -> bytes | FileConflict:
-        return VERSIONS[self.version](was, mine, other, self.facts.head_problem)
+    def _content(self, path: bytes, was: bytes, mine: bytes, other: bytes) -> bytes | FileConflict:
+        facts = self.facts
+        context = MergeContext(
+            path.decode("utf-8", "replace"),
+            Rules.of(self.schema),
+            facts.head_problem,
+            facts.read_head,
+        )
+        return VERSIONS[self.version](was, mine, other, context)
 
     def _id_of(self, blob: Oid) -> str | None:
         try:

@@ -12,14 +12,8 @@ called ours.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
 
 from gitsync.domain.merge.diff import Hunk, hunks
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-_MARKER: Final = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +28,6 @@ class Conflict:
     base_lines: tuple[bytes, ...]
     ours_lines: tuple[bytes, ...]
     theirs_lines: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Labels:
-    """What the conflict markers call the three versions."""
-
-    ours: str = "ours"
-    base: str = "base"
-    theirs: str = "theirs"
 
 
 def split_lines(data: bytes) -> list[bytes]:
@@ -135,32 +120,3 @@ def _unstable(ours: list[Hunk], theirs: list[Hunk]) -> list[tuple[int, int, int,
 
 def _growth(hunk: Hunk) -> int:
     return (hunk.b_end - hunk.b_start) - (hunk.a_end - hunk.a_start)
-
-
-def render_conflicts(chunks: Iterable[bytes | Conflict], labels: Labels | None = None) -> bytes:
-    """The chunks of :func:`merge_chunks` as one text with git's ``diff3`` conflict markers."""
-    labels = labels or Labels()
-    out: list[bytes] = []
-    for chunk in chunks:
-        if isinstance(chunk, bytes):
-            out.append(chunk)
-            continue
-        out.append(_marker(b"<", labels.ours))
-        out += _ended(chunk.ours_lines)
-        out.append(_marker(b"|", labels.base))
-        out += _ended(chunk.base_lines)
-        out.append(_marker(b"=", ""))
-        out += _ended(chunk.theirs_lines)
-        out.append(_marker(b">", labels.theirs))
-    return b"".join(out)
-
-
-def _marker(sign: bytes, label: str) -> bytes:
-    return b" ".join(part for part in (sign * _MARKER, label.encode()) if part) + b"\n"
-
-
-def _ended(lines: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    """The lines such that a marker after them starts on a line of its own."""
-    if lines and not lines[-1].endswith(b"\n"):
-        return (*lines[:-1], lines[-1] + b"\n")
-    return lines

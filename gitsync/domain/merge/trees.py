@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import RefusedError
-from gitsync.domain.merge.files import FileConflict
+from gitsync.domain.merge.values import FieldConflict, FileConflict
 from gitsync.domain.objects import MODE_TREE, Entry, Oid, Tree, altered_names
 from gitsync.domain.treeedit import edit_tree
 
 if TYPE_CHECKING:
     from gitsync.domain.ports import Objects
 
-#: Merge three contents of one file.
-ContentMerge = Callable[[bytes, bytes, bytes], "bytes | FileConflict"]
+#: Merge three contents of one file: its path in the result, then base, ours and theirs.
+ContentMerge = Callable[[bytes, bytes, bytes, bytes], "bytes | FileConflict"]
 #: The artifact id in a blob, or None.
 IdOf = Callable[[Oid], str | None]
 
@@ -43,11 +43,21 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True)
 class PathConflict:
-    """A path at which both sides cannot be kept. ``line`` counts from 1 in the base."""
+    """A path at which both sides cannot be kept. ``line`` counts from 1 in the base.
+
+    ``fields`` lists the front matter fields that conflict, from merge version 2 on.
+    """
 
     path: bytes
     why: str
     line: int | None = None
+    fields: tuple[FieldConflict, ...] = ()
+
+    def words(self, ours: str, theirs: str) -> str:
+        """The conflict in a sentence, with the values of both sides under the names given."""
+        where = self.path.decode("utf-8", "replace") + (f":{self.line}" if self.line else "")
+        values = "; ".join(one.words(ours, theirs) for one in self.fields[:5])
+        return f"{where}: {self.why}" + (f" ({values})" if values else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,12 +271,13 @@ class _Merger:
             )
             return ours
         merged = self.content(
+            path,
             self.objects.blob(_oid(base)),
             self.objects.blob(_oid(ours)),
             self.objects.blob(_oid(theirs)),
         )
         if isinstance(merged, FileConflict):
-            self.conflicts.append(PathConflict(path, merged.why, merged.line))
+            self.conflicts.append(PathConflict(path, merged.why, merged.line, merged.fields))
             return ours
         return ours[0], bytes.fromhex(self.objects.put_blob(merged))
 
