@@ -10,6 +10,7 @@ from gitsync import __version__
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gitsync.cli.app import App
     from gitsync.cli.output import Output, Streams
     from gitsync.services.host import Host
 
@@ -85,18 +86,32 @@ def _guarded(args: list[str], out: Output, host: Host | None) -> int:
 
 
 def _invoke(args: list[str], out: Output, host: Host) -> int:
-    import click
-
     from gitsync.cli.app import App
-    from gitsync.cli.failures import from_click
-    from gitsync.cli.group import COMPLETE_VARIABLE, program
 
     app = App(host, out)
+    try:
+        if not host.env.get("_GITSYNC_COMPLETE"):
+            app.begin(args)  # git looks while the rest is imported
+        return _run(app, args)
+    finally:
+        app.close()
+
+
+def _run(app: App, args: list[str]) -> int:
+    import click
+
+    from gitsync.cli.failures import from_click
+    from gitsync.cli.freshness import freshness_lines
+    from gitsync.cli.group import COMPLETE_VARIABLE, program
+
+    host = app.host
     try:
         if COMPLETE_VARIABLE in host.env:
             program.main(args, prog_name="gitsync", complete_var=COMPLETE_VARIABLE, obj=app)
         with program.make_context("gitsync", args, obj=app) as context:
             found = program.invoke(context)
+            if app.fresh and not app.json:
+                freshness_lines(app)
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:

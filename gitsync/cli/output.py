@@ -156,6 +156,10 @@ class Output:
         """An error as one line of JSON on standard error."""
         self._raw(self.streams.stderr, json_text(document, indent=None))
 
+    def record(self, cells: Iterable[str]) -> None:
+        """One line for a program: cells with tabs between them, each made safe."""
+        self._raw(self.streams.stdout, "\t".join(text.clean(cell) for cell in cells))
+
     def help(self, value: str) -> None:
         """Help text as click laid it out."""
         for one in text.clean_lines(value):

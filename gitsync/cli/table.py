@@ -18,7 +18,7 @@ SECTIONS: tuple[tuple[str, dict[str, tuple[str, str]]], ...] = (
         {
             "new": ("new", "Write a new artifact from its template."),
             "show": ("show", "Show one artifact, now or at a position."),
-            "list": ("list", "List the artifacts."),
+            "list": ("list", "List artifacts, all or those that a query names."),
             "snapshot": ("snapshot", "Sign your files as your next numbered snapshot."),
             "status": ("status", "Where you stand, and what to do next."),
         },
@@ -45,7 +45,7 @@ SECTIONS: tuple[tuple[str, dict[str, tuple[str, str]]], ...] = (
     (
         "Check",
         {
-            "log": ("log", "The numbered history."),
+            "log": ("log", "The numbered history, of all or of one artifact."),
             "verify": ("verify", "Prove the ledger: signatures, numbers, every merge."),
             "witness": ("witness", "Decide proposals and number snapshots: run."),
         },
@@ -58,5 +58,8 @@ SECTIONS: tuple[tuple[str, dict[str, tuple[str, str]]], ...] = (
         },
     ),
 )
+
+#: Commands that read the files of the work tree: git is asked about them before anything else.
+READ_FILES = frozenset({"list", "ready", "blocked", "graph", "show"})
 
 COMMANDS = {name: entry for _, part in SECTIONS for name, entry in part.items()}

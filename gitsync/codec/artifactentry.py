@@ -1,24 +1,20 @@
-"""A Markdown file as the artifact index keeps it; and the schema's words as JSON beside it."""
+"""A Markdown file as the artifact index keeps it."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gitsync.codec import frontmatter
 from gitsync.domain.errors import FormatError, GitsyncError
-from gitsync.domain.links import Link, link_values
-from gitsync.domain.query.records import MAX_TEXT_CHARS, values_of, words_of
-from gitsync.domain.query.vocabulary import Kind, Vocabulary
+from gitsync.domain.links import link_values
+from gitsync.domain.query.records import MAX_TEXT_CHARS, PATH_MARK, values_of, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gitsync.codec.frontmatter import Document
-
-#: Stands for the file's path in a problem, because one content may lie at several paths.
-PATH_MARK = "\x00"
+    from gitsync.domain.query.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,38 +98,3 @@ def searchable(text: str) -> str:
     if text.isascii():
         return text[:MAX_TEXT_CHARS].replace("\x00", " ")
     return " ".join(words_of(text))
-
-
-def dump_vocabulary(vocabulary: Vocabulary) -> str:
-    """The schema's words as JSON."""
-    return json.dumps(
-        [
-            vocabulary.id_field, vocabulary.type_field, vocabulary.status_field,
-            vocabulary.title_field, vocabulary.owner_field,
-            [[kind.name, kind.paths, kind.states, kind.finished, kind.required,
-              [[link.field, link.shape, link.means] for link in kind.links]]
-             for kind in vocabulary.kinds],
-            vocabulary.fields,
-        ]
-    )  # fmt: skip
-
-
-def load_vocabulary(text: str) -> Vocabulary:
-    """The inverse of :func:`dump_vocabulary`. Raises FormatError ``index.vocabulary``."""
-    try:
-        ident, kind, status, title, owner, kinds, fields = json.loads(text)
-        found = Vocabulary(
-            str(ident), None if kind is None else str(kind), str(status), str(title), str(owner),
-            tuple(_kind(*one) for one in kinds), tuple(map(str, fields)),
-        )  # fmt: skip
-    except (ValueError, TypeError, RecursionError) as error:
-        raise FormatError("index.vocabulary", "the index's words cannot be read") from error
-    return found
-
-
-def _kind(name: str, paths: list[str], states: list[str], finished: list[str],
-          required: list[str], links: list[list[str]]) -> Kind:  # fmt: skip
-    return Kind(
-        str(name), tuple(map(str, paths)), tuple(map(str, states)), tuple(map(str, finished)),
-        tuple(map(str, required)), tuple(Link(*map(str, link)) for link in links),
-    )  # fmt: skip

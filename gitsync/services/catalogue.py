@@ -143,11 +143,6 @@ def fields_of(row: Row) -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def begin_scan(ws: Workspace) -> WorkScan:
-    """Have git look for changed files already, while this process does other things."""
-    return WorkScan(ws.work_tree().repo)
-
-
 def reading(
     ws: Workspace,
     use: Callable[[Catalogue], Found],
@@ -176,7 +171,7 @@ def reading(
 
 
 def _scanned(ws: Workspace, scan: WorkScan | None) -> Scanned:
-    found = (scan or begin_scan(ws)).result()
+    found = (scan or WorkScan(ws.work_tree().repo)).result()
     if (ws.repo.config("core.sparseCheckout") or "").lower() == "true":
         # Git calls files that are left out on purpose unchanged; here they are not.
         out = ws.repo.git("ls-files", "-v", "-z").out

@@ -15,13 +15,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from gitsync.codec.artifactentry import (
-    dump_vocabulary,
-    entry_of,
-    load_vocabulary,
-    searchable,
-)
-from gitsync.codec.gitobjects import object_id
+from gitsync.codec.vocabularyjson import dump_vocabulary, load_vocabulary
 from gitsync.domain.errors import EnvironmentFault
 from gitsync.domain.objects import MODE_FILE, Oid
 from gitsync.domain.query.records import fold, number_of
@@ -127,14 +121,15 @@ class ArtifactIndex:
 
         ``place`` tells work trees apart; ``root`` is where its files lie.
         """
+        mine: int | None = None
         with fault(self.path):
             for _ in range(_TRIES):
                 view = self._reading("SELECT no FROM slot WHERE place = ?", str(place))
                 if view is not None:
-                    if self._is_current(view.slot, scanned, root):
+                    if self._is_current(view.slot, scanned, root, mine):
                         return view
                     view.release()
-                self._move_work(str(place), root, scanned, trees)
+                mine = self._move_work(str(place), root, scanned, trees)
         raise EnvironmentFault("index.busy", "other processes keep moving the artifact index")
 
     def _reading(self, sql: str, key: str) -> View | None:
@@ -254,8 +249,11 @@ class ArtifactIndex:
 
     # -- work trees -------------------------------------------------------------------------
 
-    def _is_current(self, slot: int, scanned: Scanned, root: Path) -> bool:
-        row = self._db.execute("SELECT commit_id FROM slot WHERE no = ?", (slot,)).fetchone()
+    def _is_current(self, slot: int, scanned: Scanned, root: Path, mine: int | None) -> bool:
+        """Whether a slot holds what was scanned; the move stamped ``mine`` was just made for it."""
+        row = self._db.execute("SELECT commit_id, moved FROM slot WHERE no = ?", (slot,)).fetchone()
+        if row[1] == mine:
+            return True
         if row[0] != (scanned.commit or ""):
             return False
         rows = dict(self._db.execute("SELECT path, stat FROM overlay WHERE slot = ?", (slot,)))
@@ -264,7 +262,9 @@ class ArtifactIndex:
             stat and stat == _stat(root, path) for path, stat in rows.items()
         )
 
-    def _move_work(self, place: str, root: Path, scanned: Scanned, trees: TreeReader) -> None:
+    def _move_work(self, place: str, root: Path, scanned: Scanned, trees: TreeReader) -> int | None:
+        """Bring a work tree's slot up to date: the stamp of the move, None if another process
+        made one meanwhile."""
         commit = scanned.commit or ""
         tree = trees.named(f"{commit}^{{tree}}")[0] if commit else EMPTY_TREE
         before = self._slot(place)
@@ -272,7 +272,7 @@ class ArtifactIndex:
             self._add_slot(place, tree, trees, (MODE_FILE, _MODE_EXECUTABLE))
             before = self._slot(place)
             if before is None:
-                return
+                return None
         slot, _, old = before
         moved = self._sorted(
             trees.changes(Oid(old), tree) if old != tree else (), (MODE_FILE, _MODE_EXECUTABLE)
@@ -288,7 +288,7 @@ class ArtifactIndex:
         known |= self._known(list(held), _held(held))
         with self._writing():
             if self._slot(place) != before:
-                return  # somebody else has moved it: look again
+                return None
             over = self._db.execute("SELECT path FROM overlay WHERE slot = ?", (slot,)).fetchall()
             self._db.executemany(
                 "DELETE FROM member WHERE slot = ? AND path = ?", ((slot, path) for (path,) in over)
@@ -303,15 +303,21 @@ class ArtifactIndex:
                   known[below[path]][0] if path in below else None)
                  for path, (stat, oid, _) in files.items()),
             )  # fmt: skip
+            stamp = time.time_ns()
             self._db.execute(
                 "UPDATE slot SET commit_id = ?, tree = ?, moved = ? WHERE no = ?",
-                (commit, tree, time.time_ns(), slot),
+                (commit, tree, stamp, slot),
             )
+            if old != tree:
+                self._tidy()
+        return stamp
 
     def _files(
         self, slot: int, root: Path, paths: list[bytes]
     ) -> dict[bytes, tuple[str, Oid | None, bytes | None]]:
         """Path -> (stat data, content's id, content); those that are as last time are not read."""
+        from gitsync.codec.gitobjects import object_id
+
         sql = (
             "SELECT o.path, o.stat, o.oid FROM overlay o LEFT JOIN blob b ON b.no = o.blob"
             " WHERE o.slot = ? AND o.stat != '' AND (o.oid IS NULL OR b.no IS NOT NULL)"
@@ -358,6 +364,8 @@ class ArtifactIndex:
 
     def _write(self, contents: list[tuple[Oid, bytes]]) -> None:
         """One chunk of contents, read and written in one transaction."""
+        from gitsync.codec.artifactentry import entry_of, searchable
+
         blobs: list[tuple[object, ...]] = []
         values, links, words = [], [], []
         with self._writing():

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitsync.codec.artifactentry import PATH_MARK
 from gitsync.domain.errors import EnvironmentFault, FormatError
 from gitsync.domain.objects import Oid
+from gitsync.domain.query.records import PATH_MARK
 from gitsync.domain.query.terms import path_matches
 from gitsync.storage import artifactdb
 from gitsync.storage.artifactsql import condition

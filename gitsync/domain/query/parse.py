@@ -7,7 +7,6 @@ quotes keep blanks, commas and signs (``\\"`` and ``\\\\`` inside them). An id m
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, Protocol
@@ -19,7 +18,7 @@ from gitsync.domain.query import terms
 from gitsync.domain.query.records import MAX_VALUE_CHARS, fold, is_date, number_of, words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from gitsync.domain.query.terms import Query, Term
     from gitsync.domain.query.vocabulary import Vocabulary
@@ -203,7 +202,7 @@ class _Parser:
     def _is(self, values: list[_Value]) -> Term:
         what = values[0].text.lower()
         if len(values) > 1 or what not in STATES:
-            near = difflib.get_close_matches(what, STATES, n=1)
+            near = _near(what, STATES)
             self._fail("query.value", values[0].at, f"nothing is {what!r}",
                        (f"did you mean: is:{near[0]}\n" if near else "")
                        + "known: " + ", ".join(f"is:{one}" for one in STATES))  # fmt: skip
@@ -267,7 +266,7 @@ class _Parser:
     def _unknown(self, name: str, at: int) -> UsageError:
         fields = dict.fromkeys((*self._words.fields, *sorted(self._known.field_names())))
         every = list(dict.fromkeys((*OWN_TERMS, *fields)))
-        near = difflib.get_close_matches(name.lower(), every, n=1)
+        near = _near(name.lower(), every)
         hint = f"did you mean: {near[0]}:\n" if near else ""
         hint += f"terms: {', '.join(every[:40])}\n"
         hint += "to look for a text with a colon, quote it: '\"a:b\"'"
@@ -275,6 +274,12 @@ class _Parser:
 
     def _fail(self, code: str, at: int, message: str, hint: str | None = None) -> NoReturn:
         raise _error(code, at, message, hint)
+
+
+def _near(word: str, known: Sequence[str]) -> list[str]:
+    import difflib
+
+    return difflib.get_close_matches(word, known, n=1)
 
 
 def _error(code: str, at: int, message: str, hint: str | None) -> UsageError:

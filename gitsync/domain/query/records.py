@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from gitsync.domain.query.vocabulary import Vocabulary
 
 MAX_VALUE_CHARS = 1000
+#: Stands for the file's path in a problem, because one content may lie at several paths.
+PATH_MARK = "\x00"
 MAX_TEXT_CHARS = 1 << 20
 
 _WORD = re.compile(r"[^\W_]+")
