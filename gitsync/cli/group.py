@@ -22,7 +22,6 @@ OTHER_WORDS = {
     "clone": "gitsync join URL --name YOU",
     "commit": "gitsync propose, or gitsync snapshot",
     "create": "gitsync new TYPE TITLE",
-    "diff": "git diff common",
     "edit": "your editor; gitsync show ID names the file",
     "fetch": "gitsync pull",
     "ls": "gitsync list",

@@ -329,7 +329,7 @@ class ArtifactIndex:
             if path in last and last[path][0] == stat:
                 found[path] = (stat, last[path][1], None)
                 continue
-            data = _read(root, path)
+            data = read_file(root, path)
             found[path] = (stat, object_id("blob", data) if data is not None else None, data)
         return found
 
@@ -421,7 +421,7 @@ def _stat(root: Path, path: bytes) -> str:
     return ":".join(f"{part:x}" for part in parts)
 
 
-def _read(root: Path, path: bytes) -> bytes | None:
+def read_file(root: Path, path: bytes) -> bytes | None:
     """A plain file's content, None where there is none that may be an artifact."""
     place = os.path.join(os.fsencode(root), path)  # noqa: PTH118 - bytes, as git has them
     try:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 EMPTY_TREE = Oid("4b825dc642cb6eb9a060e54bf8d69288fbee4904")
 _ABSENT = b"000000"
+_PLAIN = (b"100644", b"100755")
 
 
 class FileEntry(NamedTuple):
@@ -29,6 +30,14 @@ class FileEntry(NamedTuple):
     path: bytes
     mode: bytes
     oid: Oid
+
+
+class FileChange(NamedTuple):
+    """A file before and after: its content's id, None where there is no plain file."""
+
+    path: bytes
+    before: Oid | None
+    after: Oid | None
 
 
 class TreeReader:
@@ -69,6 +78,28 @@ class TreeReader:
         for head, path in zip(parts[0::2], parts[1::2], strict=False):
             _, mode, _, oid, _ = head.lstrip(b":").split(b" ")
             yield path, None if mode == _ABSENT else FileEntry(path, mode, Oid(oid.decode()))
+
+    def histories(self, pairs: Sequence[tuple[Oid, Oid]]) -> Iterator[tuple[int, list[FileChange]]]:
+        """For each pair of trees its place and the files that differ, by one process; pairs that
+        are equal are left out."""
+        wanted = [(place, pair) for place, pair in enumerate(pairs) if pair[0] != pair[1]]
+        asked = "".join(f"{before} {after}\n" for _, (before, after) in wanted).encode()
+        args = ["diff-tree", "--stdin", "-r", "-z", "--raw", "--no-renames"]
+        parts = iter(gitcli.run(args, cwd=self._cwd, stdin=asked).out.split(b"\0"))
+        left = iter(wanted)
+        here: tuple[int, list[FileChange]] | None = None
+        for part in parts:
+            *_, head = part.split(b"\n")
+            if part != head:  # the two ids stand on a line of their own before a pair's first file
+                if here is not None:
+                    yield here
+                here = (next(left)[0], [])
+            if head and here is not None:
+                modes, path = head.lstrip(b":").split(b" "), next(parts)
+                here[1].append(FileChange(path, _file(modes[0], modes[2]),
+                                          _file(modes[1], modes[3])))  # fmt: skip
+        if here is not None:
+            yield here
 
     def _run(self, *args: str) -> bytes:
         return gitcli.run(args, cwd=self._cwd).out
@@ -132,3 +163,7 @@ def _entries(out: bytes) -> Iterator[FileEntry]:
             mode, kind, oid = head.split(b" ")
             if kind == b"blob":
                 yield FileEntry(path, mode, Oid(oid.decode()))
+
+
+def _file(mode: bytes, oid: bytes) -> Oid | None:
+    return Oid(oid.decode()) if mode in _PLAIN else None
