@@ -50,6 +50,7 @@ SECTIONS: tuple[tuple[str, dict[str, tuple[str, str]]], ...] = (
         "Check",
         {
             "log": ("log", "The numbered history, of all or of one artifact."),
+            "trace": ("trace", "Everything that touched one artifact."),
             "verify": ("verify", "Prove the ledger: signatures, numbers, every merge."),
             "witness": ("witness", "Decide proposals and number snapshots: run."),
         },

@@ -96,4 +96,5 @@ command = define(
         option("--at", metavar="POSITION", help="As it was in a snapshot, say common@5."),
         option("--field", metavar="NAME", help="Only this field's value."),
     ),
+    fresh=True,
 )

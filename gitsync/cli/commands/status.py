@@ -202,4 +202,5 @@ command = define(
 
     Asks no remote, and works before init.""",
     example="gitsync status\ngitsync status --json",
+    fresh=True,
 )
