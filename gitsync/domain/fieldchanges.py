@@ -44,7 +44,7 @@ def unified(before: bytes, after: bytes, context: int = CONTEXT_LINES) -> list[s
         a, b = max(0, first.a_start - context), max(0, first.b_start - context)
         a_end = min(len(old), last.a_end + context)
         b_end = min(len(new), last.b_end + context)
-        lines.append(f"@@ -{a + 1},{a_end - a} +{b + 1},{b_end - b} @@")
+        lines.append(f"@@ -{_span(a, a_end)} +{_span(b, b_end)} @@")
         for hunk in group:
             lines += [f" {_text(line)}" for line in old[a : hunk.a_start]]
             lines += [f"-{_text(line)}" for line in old[hunk.a_start : hunk.a_end]]
@@ -63,6 +63,11 @@ def _groups(hunks: list[Hunk], gap: int) -> Iterator[list[Hunk]]:
         group.append(hunk)
     if group:
         yield group
+
+
+def _span(start: int, end: int) -> str:
+    """Lines counted from 1; an empty range is named by the line before it, as diff does."""
+    return f"{start + (end > start)},{end - start}"
 
 
 def _text(line: bytes) -> str:

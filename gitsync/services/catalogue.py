@@ -18,7 +18,7 @@ from gitsync.domain.query.records import values_of
 from gitsync.domain.query.terms import Changed, Not, Query
 from gitsync.domain.query.vocabulary import vocabulary_of
 from gitsync.storage.artifactdb import FILE
-from gitsync.storage.artifactindex import ArtifactIndex
+from gitsync.storage.artifactindex import ArtifactIndex, read_file
 from gitsync.storage.gitcli import GitError
 from gitsync.storage.trees import EMPTY_TREE, TreeReader
 from gitsync.storage.workscan import Scanned, WorkScan
@@ -41,10 +41,12 @@ _ITS_FAULT = frozenset({"index.damaged", "index.unusable", "index.busy"})
 class Catalogue:
     """The artifacts of one tree, as they were at one moment; implements ``query.parse.Known``."""
 
-    def __init__(self, ws: Workspace, view: View, trees: TreeReader) -> None:
+    def __init__(self, ws: Workspace, view: View, trees: TreeReader, root: Path | None) -> None:
+        """``root`` is where the files lie, None for a snapshot's."""
         self._ws = ws
         self._view = view
         self._trees = trees
+        self._root = root
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -77,6 +79,15 @@ class Catalogue:
     def named(self, text: str) -> list[Row]:
         """What ``text`` may name: by path, by id, by the beginning of an id."""
         return self._view.named(text)
+
+    def content(self, row: Row) -> bytes:
+        """A file's bytes: those that lie here, or those that the snapshot holds."""
+        if self._root is None:
+            return self._trees.content(row.oid)
+        raw = read_file(self._root, row.path.encode("utf-8", "surrogateescape"))
+        if raw is None:
+            raise EnvironmentFault("index.busy", f"{row.path} went away while it was looked for")
+        return raw
 
     def edges(self) -> list[Edge]:
         """Every link, as it is written."""
@@ -202,10 +213,11 @@ def _once(
         if scanned is None:
             from gitsync.services.artifacts import tree_at
 
+            root = None
             view = index.at(tree_at(ws, at or ws.space), trees)
         else:
-            files = ws.work_tree()
-            view = index.work(files.repo.git_dir, files.root, scanned, trees)
-        return use(Catalogue(ws, view, trees))
+            root = ws.work_tree().root
+            view = index.work(ws.repo.git_dir, root, scanned, trees)
+        return use(Catalogue(ws, view, trees, root))
     finally:
         index.close()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Condition = tuple[str, list[object]]
 
 _NO = "0"
-_LAST = "\U0010ffff"
+LAST = "\U0010ffff"  # sorts behind whatever a text goes on with
 _IN_VALUES = "m.blob IN (SELECT blob FROM value WHERE name = ? AND "
 _DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
 
@@ -73,7 +73,7 @@ def _holds(name: str | None, text: str) -> Condition:
 def _named(name: str | None, text: str, exact: bool) -> Condition:  # noqa: FBT001 - a value of the term
     if exact:
         return f"{_IN_VALUES}text = ?)", [name, text]
-    return f"{_IN_VALUES}text >= ? AND text < ?)", [name, text, text + _LAST]
+    return f"{_IN_VALUES}text >= ? AND text < ?)", [name, text, text + LAST]
 
 
 def _path(pattern: str) -> Condition:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, FormatError
 from gitsync.domain.objects import Oid
-from gitsync.domain.query.records import PATH_MARK
+from gitsync.domain.query.records import PATH_MARK, fold
 from gitsync.domain.query.terms import path_matches
 from gitsync.storage import artifactdb
-from gitsync.storage.artifactsql import condition
+from gitsync.storage.artifactsql import LAST, condition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -150,12 +150,16 @@ class View:
         ]  # fmt: skip
 
     def named(self, text: str) -> list[Row]:
-        """Artifacts whose path is ``text``, or whose id is or begins with it: at least one, if
-        there is one. What may be confused with it comes too; the caller decides."""
+        """The artifact whose path is ``text``; else those whose ids begin with it, upper and lower
+        case aside."""
         with fault(self._path):
-            ids = "SELECT no FROM blob WHERE id >= ? AND id < ?"
-            where = f" AND (m.path = ? OR m.blob IN ({ids}))"
-            return self._rows(where, [self.slot, os.fsencode(text), text, text + "\U0010ffff"])
+            found = self._rows(" AND m.path = ?", [self.slot, os.fsencode(text)])
+            if found or not text or any("\ud800" <= char <= "\udfff" for char in text):
+                return found
+            ids = "SELECT blob FROM value WHERE name = ? AND text >= ? AND text < ?"
+            start = fold(text)
+            values: list[object] = [self.slot, self.vocabulary.id_field, start, start + LAST]
+            return self._rows(f" AND m.blob IN ({ids})", values)
 
     def has_id(self, folded: str) -> bool:
         """Whether an artifact has this id, upper and lower case aside."""
