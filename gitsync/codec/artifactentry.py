@@ -22,7 +22,7 @@ class Entry:
     """What one content says, wherever it lies.
 
     ``fields`` are the front matter's as plain values; ``values`` and ``links`` as queries compare
-    them; ``text`` is what is searched for words. With a ``problem`` everything else is empty.
+    them; ``body`` is what is searched for words. With a ``problem`` everything else is empty.
     """
 
     id: str | None = None
@@ -34,7 +34,7 @@ class Entry:
     fields: Mapping[str, object] = field(default_factory=dict)
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     links: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    text: str = ""
+    body: str = ""
 
 
 def entry_of(raw: bytes, vocabulary: Vocabulary) -> Entry | None:
@@ -67,7 +67,7 @@ def entry_of(raw: bytes, vocabulary: Vocabulary) -> Entry | None:
     body = document.body[: 4 * MAX_TEXT_CHARS].decode("utf-8", "replace")
     return Entry(
         ident, kind, status, title, None if owner is None else _plain(owner), None,
-        fields, values, links, f"{title or ''}\n{body}",
+        fields, values, links, body,
     )  # fmt: skip
 
 

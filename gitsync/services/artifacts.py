@@ -67,8 +67,8 @@ def working_files(ws: Workspace) -> Iterator[tuple[str, bytes]]:
         try:
             if path.stat().st_size <= MAX_ARTIFACT_BYTES:
                 yield name, path.read_bytes()
-        except FileNotFoundError:
-            continue  # deleted, and git has not been told yet
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            continue  # deleted or replaced, and git has not been told yet
 
 
 def tree_files(facts: StoreFacts, tree: Oid, prefix: str = "") -> Iterator[tuple[str, bytes]]:

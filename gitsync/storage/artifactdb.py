@@ -20,6 +20,7 @@ APPLICATION = 0x67736169  # "gsai": tells our file from anybody else's
 BUSY_SECONDS = 10
 _CACHE_KIB = 64 << 10
 
+#: ``blob.found`` is a content's standing: no artifact, an artifact, or one that cannot be read.
 #: ``slot`` is one tree that is kept ready: a snapshot's, or the files of a work tree (``place``).
 #: ``overlay`` are a work tree's files that differ from its HEAD: their stat data, what they hold,
 #: and what HEAD has there (``base``).
@@ -37,7 +38,9 @@ CREATE TABLE link (
     target TEXT NOT NULL, blob INTEGER NOT NULL, field TEXT NOT NULL, place INTEGER NOT NULL,
     PRIMARY KEY (target, blob, field)
 ) WITHOUT ROWID;
-CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize='unicode61 remove_diacritics 2');
+CREATE VIRTUAL TABLE words USING fts5(
+    title, body, content='', tokenize='unicode61 remove_diacritics 2'
+);
 CREATE TABLE slot (
     no INTEGER PRIMARY KEY, place TEXT NOT NULL, commit_id TEXT, tree TEXT NOT NULL,
     moved INTEGER NOT NULL

@@ -38,9 +38,10 @@ SPARE_BLOBS = 50_000  # contents of no kept tree that may gather before the inde
 _RACY_NS = 2_000_000_000  # a file this young may change again without other stat data
 _MODE_EXECUTABLE = b"100755"
 _TRIES = 5
+NO_ARTIFACT, READ, UNREADABLE = 0, 1, 2  # a content's standing
 
-# content's number, whether it is an artifact, its type
-_Known = tuple[int, bool, str]
+# content's number, its standing (``blob.found``), the type that it names
+_Known = tuple[int, int, str]
 
 
 def is_artifact_path(path: bytes) -> bool:
@@ -195,12 +196,12 @@ class ArtifactIndex:
     def _restore(self, source: int, target: int) -> None:
         """Give ``target`` what lies below the overlay of ``source``."""
         rows = self._db.execute(
-            "SELECT o.path, b.no, b.type FROM overlay o JOIN blob b ON b.no = o.base"
+            "SELECT o.path, b.no, b.found, b.type FROM overlay o JOIN blob b ON b.no = o.base"
             " WHERE o.slot = ? AND b.found", (source,),
         ).fetchall()  # fmt: skip
         self._db.executemany(
             "INSERT OR REPLACE INTO member VALUES (?, ?, ?, ?)",
-            ((target, path, no, self._type(path, kind)) for path, no, kind in rows),
+            ((target, path, no, self._type(path, found, kind)) for path, no, found, kind in rows),
         )
 
     def _make_room(self, place: str) -> None:
@@ -237,13 +238,15 @@ class ArtifactIndex:
         self._db.executemany(
             "INSERT OR REPLACE INTO member VALUES (?, ?, ?, ?)",
             (
-                (slot, path, known[oid][0], self._type(path, known[oid][2]))
+                (slot, path, known[oid][0], self._type(path, *known[oid][1:]))
                 for path, oid in found.items()
                 if oid is not None and known[oid][1]
             ),
         )
 
-    def _type(self, path: bytes, kind: str | None) -> str:
+    def _type(self, path: bytes, found: int, kind: str | None) -> str:
+        if found == UNREADABLE:
+            return ""
         named = kind or self.vocabulary.type_at(path.decode("utf-8", "replace"))
         return fold(named) if named else ""
 
@@ -360,7 +363,7 @@ class ArtifactIndex:
         else:
             ask = f"{sql} WHERE oid = ?"
             rows = (row for oid in oids for row in self._db.execute(ask, (raw_id(oid),)))
-        return {Oid(oid.hex()): (no, bool(found), kind) for oid, no, found, kind in rows}
+        return {Oid(oid.hex()): (no, found, kind) for oid, no, found, kind in rows}
 
     def _write(self, contents: list[tuple[Oid, bytes]]) -> None:
         """One chunk of contents, read and written in one transaction."""
@@ -377,23 +380,24 @@ class ArtifactIndex:
                 number += 1
                 entry = entry_of(raw, self.vocabulary)
                 if entry is None:
-                    blobs.append((number, raw_id(oid), 0, *(None,) * 7))
+                    blobs.append((number, raw_id(oid), NO_ARTIFACT, *(None,) * 7))
                     continue
                 fields = json.dumps(entry.fields, default=str)
-                blobs.append((number, raw_id(oid), 1, entry.id, entry.type, entry.status,
+                standing = READ if entry.problem is None else UNREADABLE
+                blobs.append((number, raw_id(oid), standing, entry.id, entry.type, entry.status,
                               entry.title, entry.owner, entry.problem, fields))  # fmt: skip
                 values += [(name, text, number, number_of(text))
                            for name, texts in entry.values.items() for text in texts]  # fmt: skip
                 links += [(target, number, name, place) for name, targets in entry.links.items()
                           for place, target in enumerate(targets)]  # fmt: skip
                 if not entry.problem:
-                    words.append((number, searchable(entry.text)))
+                    words.append((number, searchable(entry.title or ""), searchable(entry.body)))
             run = self._db.executemany
             run("INSERT INTO blob VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", blobs)
             values.sort()
             run("INSERT INTO value VALUES (?, ?, ?, ?)", values)
             run("INSERT OR IGNORE INTO link VALUES (?, ?, ?, ?)", links)
-            run("INSERT INTO words (rowid, text) VALUES (?, ?)", words)
+            run("INSERT INTO words (rowid, title, body) VALUES (?, ?, ?)", words)
 
 
 def _held(contents: dict[Oid, bytes | None]) -> Callable[[list[Oid]], Iterable[tuple[Oid, bytes]]]:

@@ -37,6 +37,7 @@ class Record:
     status: str | None = None
     problem: bool = False
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    title_words: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
 
 

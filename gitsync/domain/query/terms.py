@@ -138,7 +138,7 @@ def _holds(
         done = vocabulary.finished(record.type, record.status)
         return done is not None and done == (term.what == "closed")
     if isinstance(term, Text):
-        return _in_a_row(term, record.words)
+        return any(_in_a_row(term, words) for words in (record.title_words, record.words))
     if isinstance(term, (OneOf, Has)) and term.field is None:
         return bool(record.type) if isinstance(term, Has) else record.type in term.values
     return _field(term, record.values.get(term.field or "", ()))
