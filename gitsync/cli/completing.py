@@ -50,11 +50,8 @@ def _terms(context: click.Context, _param: click.Parameter, start: str) -> list[
         sign = "-" if start.startswith("-") else ""
         name, colon, value = start.removeprefix(sign).partition(":")
         if not colon:
-            return app.reading(
-                lambda catalogue: [
-                    f"{sign}{one}:" for one in term_names(catalogue) if one.startswith(name)
-                ]
-            )
+            names = app.reading(term_names)
+            return [f"{sign}{one}:" for one in names if one.startswith(name)]
         done, comma, last = value.rpartition(",")
         found = app.reading(lambda catalogue: term_values(catalogue, name))
         return [f"{sign}{name}:{done}{comma}{one}" for one in found if one.startswith(last)]

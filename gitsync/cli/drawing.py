@@ -46,18 +46,18 @@ def _line(graph: Graph, ident: str, lead: str, *, again: bool, circle: bool) -> 
     node = graph.nodes[ident]
     line: list[Piece] = [f"{lead}{node.id}"]
     if circle:
-        return [*line, "  ", Styled("a circle: it lies below itself", "red")]
+        return [*line, "  ", Styled("(a circle: it lies below itself)", "red")]
     if again:
         return [*line, "  (see above)"]
     line += ["  ", node.status or "-", "  ", node.title or "-"]
     for tie in graph.after.get(ident, ()):
         if tie.found is None:
-            line += ["  ", Styled(f"after {tie.target}, which is missing", "red")]
+            line += ["  ", Styled(f"(after {tie.target}: missing)", "red")]
         else:
             line.append(f"  (after {tie.found})")
     for tie in graph.parents.get(ident, ()):
         if tie.found is None:
-            line += ["  ", Styled(f"below {tie.target}, which is missing", "red")]
+            line += ["  ", Styled(f"(below {tie.target}: missing)", "red")]
     return line
 
 

@@ -119,6 +119,16 @@ class Command(_Base):
             args = [_SHIELD + one if _NEGATED.match(one) else one for one in args]
         return super().parse_args(ctx, args)
 
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        """See click, which takes whatever begins with a dash for an option."""
+        if self._query and _NEGATED.match(incomplete):
+            for param in self.params:
+                if isinstance(param, click.Argument):
+                    return param.shell_complete(ctx, incomplete)
+        return super().shell_complete(ctx, incomplete)
+
 
 def unshielded(words: Iterable[str]) -> tuple[str, ...]:
     """The arguments of a command with a query, as they were typed."""
