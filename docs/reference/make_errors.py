@@ -64,9 +64,10 @@ TABLES = {
 }
 # Texts of the same shape that are no codes: settings of git, files, hosts.
 OTHERS = re.compile(
-    r"(gitsync|user|commit|gpg|branch|remote|core|init|push|pull|extensions|index|message|policy"
+    r"(artifacts|gitsync|user|commit|gpg|branch|remote|core|init|push|pull|extensions|index|message|policy"
     r"|schema|witness)\.(anchor|domain|invalid|key|path|pin|remote|space|name|email|signingkey"
-    r"|gpgsign|format|db|sig|yaml|lock|gitsync|worktree|default)|.*-pipelines\.yml|.*\.(lock|pub)"
+    r"|gpgsign|format|db|sig|yaml|lock|gitsync|worktree|default|objectformat"
+    r"|refstorage|partialclone)|.*-pipelines\.yml|.*\.(lock|pub)"
 )
 
 

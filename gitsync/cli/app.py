@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from gitsync.cli.freshness import freshness_json
 from gitsync.cli.output import Output, Styled
-from gitsync.domain.errors import GitsyncError, UsageError
+from gitsync.domain.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from gitsync.services.catalogue import Catalogue
     from gitsync.services.host import Host
@@ -21,42 +20,24 @@ if TYPE_CHECKING:
 
 Found = TypeVar("Found")
 
-# With one of these a command that reads files may not look at those in the work tree.
-READ_FILES_NOT = frozenset({"--at", "-h", "--help"})
-
 
 @dataclass(slots=True)
 class App:
     """The context of one command. ``json`` is set when results are to be JSON documents,
-    ``fresh`` when the age of what they rest on is to be told."""
+    ``fresh`` when the age of what they rest on is to be told; ``scan`` is one of the files here
+    that was begun before anything else."""
 
     host: Host
     out: Output
     json: bool = False
     fresh: bool = False
-    _early: tuple[Host, Workspace, WorkScan] | None = None
+    scan: WorkScan | None = None
 
     def workspace(self) -> Workspace:
         """The clone that the command runs in. Raises EnvironmentFault ``repo.missing``."""
         from gitsync.services.workspace import Workspace
 
-        if self._early is not None and self._early[0] is self.host:
-            return self._early[1]
         return Workspace.open(self.host)
-
-    def begin(self, args: Sequence[str]) -> None:
-        """Have git look at the files already, where the command line is one that will ask."""
-        from gitsync.cli.table import READ_FILES
-
-        if not args or args[0] not in READ_FILES or not READ_FILES_NOT.isdisjoint(args):
-            return
-        from gitsync.storage.workscan import WorkScan
-
-        # What is wrong here the command itself will find, and say.
-        with suppress(GitsyncError, OSError):
-            found = self.workspace()
-            if found.domain is not None and found.position() is not None:
-                self._early = (self.host, found, WorkScan(found.work_tree().repo))
 
     def reading(
         self,
@@ -70,15 +51,15 @@ class App:
 
         ws = self.ledger()
         scan = None
-        if self._early is not None and self._early[1] is ws and at is None:
-            scan, self._early = self._early[2], None
+        if self.scan is not None and at is None and self.scan.git_dir == ws.repo.git_dir:
+            scan, self.scan = self.scan, None
         return reading(ws, use, at=at, cache=cache, scan=scan)
 
     def close(self) -> None:
-        """Stop what was begun early and not asked for."""
-        if self._early is not None:
-            self._early[2].cancel()
-            self._early = None
+        """Stop the scan that was begun early, if nobody asked for it."""
+        if self.scan is not None:
+            self.scan.cancel()
+            self.scan = None
 
     def ledger(self) -> Workspace:
         """The clone, if it is set up. Raises EnvironmentFault ``domain.none`` otherwise."""

@@ -34,6 +34,7 @@ def freshness_lines(app: App) -> None:
     found = freshness(ws)
     rows = [(one.position or one.domain, _words(app, one, ws.space)) for one in found]
     wide = max((width(name) for name, _ in rows), default=0) + 2
+    app.out.streams.stdout.flush()  # so that this comes last, wherever the two go
     app.out.note("as of:")
     for name, said in rows:
         app.out.note(f"  {pad(name, wide)}{said}")

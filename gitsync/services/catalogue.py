@@ -182,7 +182,8 @@ def reading(
 
 
 def _scanned(ws: Workspace, scan: WorkScan | None) -> Scanned:
-    found = (scan or WorkScan(ws.work_tree().repo)).result()
+    files = ws.work_tree()
+    found = (scan or WorkScan(files.repo.git_dir, files.root)).result()
     if (ws.repo.config("core.sparseCheckout") or "").lower() == "true":
         # Git calls files that are left out on purpose unchanged; here they are not.
         out = ws.repo.git("ls-files", "-v", "-z").out

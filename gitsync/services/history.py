@@ -153,7 +153,7 @@ def _contents(trees: TreeReader, oids: Iterable[Oid | None]) -> dict[Oid, bytes]
 
 def _to_files(ws: Workspace, trees: TreeReader, before: Oid) -> Iterator[_Pair]:
     files = ws.work_tree()
-    scanned = WorkScan(files.repo).result()
+    scanned = WorkScan(files.repo.git_dir, files.root).result()
     head = trees.named(f"{scanned.commit}^{{tree}}")[0] if scanned.commit else EMPTY_TREE
     for pair in _between(trees, before, head):
         if pair[0] not in scanned.paths:

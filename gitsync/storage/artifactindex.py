@@ -269,8 +269,11 @@ class ArtifactIndex:
         """Bring a work tree's slot up to date: the stamp of the move, None if another process
         made one meanwhile."""
         commit = scanned.commit or ""
-        tree = trees.named(f"{commit}^{{tree}}")[0] if commit else EMPTY_TREE
         before = self._slot(place)
+        if before is not None and commit == before[1]:
+            tree = Oid(before[2])
+        else:
+            tree = trees.named(f"{commit}^{{tree}}")[0] if commit else EMPTY_TREE
         if before is None:
             self._add_slot(place, tree, trees, (MODE_FILE, _MODE_EXECUTABLE))
             before = self._slot(place)

@@ -8,7 +8,6 @@ of the user's index: git may refresh it and keep that cache in it; the user's ow
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,8 +18,6 @@ from gitsync.storage import gitcli
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from gitsync.storage.repository import Repository
 
 _STATUS = (
     "-c", "core.untrackedCache=true", "-c", "status.showUntrackedFiles=all",
@@ -42,14 +39,15 @@ class Scanned:
 class WorkScan:
     """A running ``git status``. Start it early; :meth:`result` waits for it."""
 
-    def __init__(self, repo: Repository) -> None:
-        self._cwd = repo.work_tree or repo.git_dir
+    def __init__(self, git_dir: Path, root: Path) -> None:
+        """``git_dir`` is the work tree's own; ``root`` is where its files lie."""
+        self.git_dir = git_dir
         env = {}
-        copy = _private_index(repo)
+        copy = _private_index(git_dir)
         if copy is not None:
             env = {"GIT_INDEX_FILE": str(copy), "GIT_OPTIONAL_LOCKS": "1"}
         self._process = subprocess.Popen(
-            ["git", *_STATUS], cwd=self._cwd, env=gitcli.environment(env),
+            ["git", *_STATUS], cwd=root, env=gitcli.environment(env),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
@@ -66,6 +64,18 @@ class WorkScan:
         with suppress(OSError):
             self._process.terminate()  # which lets git remove its lock
         self._process.communicate()
+
+
+def scan_ahead(cwd: Path) -> WorkScan | None:
+    """A scan of the work tree that ``cwd`` lies in, if that can be told at a glance and one was
+    made before; else None. Whoever uses it checks that it is of the right one."""
+    for folder in (cwd, *cwd.parents):
+        git_dir = folder / ".git"
+        if git_dir.exists():
+            if next((git_dir / "gitsync").glob("scan-*.index"), None) is None:
+                return None
+            return WorkScan(git_dir, folder)
+    return None
 
 
 def parse_status(out: bytes) -> Scanned:
@@ -87,12 +97,12 @@ def parse_status(out: bytes) -> Scanned:
     return Scanned(commit, frozenset(paths))
 
 
-def _private_index(repo: Repository) -> Path | None:
+def _private_index(git_dir: Path) -> Path | None:
     """A copy of the index as it is now; None where none can be had: then git reads the user's.
 
     Named by what the index holds, so that a copy can only be of this very one.
     """
-    source, folder = repo.git_dir / "index", repo.git_dir / "gitsync"
+    source, folder = git_dir / "index", git_dir / "gitsync"
     try:
         with source.open("rb") as file:
             stat = os.fstat(file.fileno())
@@ -101,6 +111,8 @@ def _private_index(repo: Repository) -> Path | None:
             copy = folder / name
             if copy.exists():
                 return copy
+            import shutil
+
             folder.mkdir(exist_ok=True)
             fresh = folder / f"{name}.{os.getpid()}.tmp"
             file.seek(0)

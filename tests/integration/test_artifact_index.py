@@ -368,7 +368,12 @@ def test_another_schema_voids_what_was_read(ledger):
     trees = TreeReader(ws.repo.work_tree)
     from gitsync.storage.workscan import WorkScan
 
-    view = again.work(ws.repo.git_dir, ws.repo.work_tree, WorkScan(ws.repo).result(), trees)
+    view = again.work(
+        ws.repo.git_dir,
+        ws.repo.work_tree,
+        WorkScan(ws.repo.git_dir, ws.repo.work_tree).result(),
+        trees,
+    )
     assert [one.title for one in view.find(_everything(), {})] == ["L"]
     again.close()
     assert rows(ws)[0][4] == "Plan 1"
