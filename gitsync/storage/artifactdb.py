@@ -8,10 +8,11 @@ read from it.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 FILE = "artifacts.db"
@@ -110,16 +111,24 @@ def _is_ours(db: sqlite3.Connection) -> bool | None:
     return None if db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0 else False
 
 
-def create(db: sqlite3.Connection) -> None:
-    """Make all tables, empty. Another process that does so first has done it for both."""
+@contextmanager
+def writing(db: sqlite3.Connection) -> Iterator[None]:
+    """One transaction that writes, from the beginning: all of it happens, or nothing."""
     db.execute("BEGIN IMMEDIATE")
     try:
-        if db.execute("PRAGMA user_version").fetchone()[0] != LAYOUT:
-            _make(db)
+        yield
         db.execute("COMMIT")
     except BaseException:
-        db.execute("ROLLBACK")
+        with suppress(sqlite3.Error):
+            db.execute("ROLLBACK")
         raise
+
+
+def create(db: sqlite3.Connection) -> None:
+    """Make all tables, empty. Another process that does so first has done it for both."""
+    with writing(db):
+        if db.execute("PRAGMA user_version").fetchone()[0] != LAYOUT:
+            _make(db)
 
 
 def empty(db: sqlite3.Connection) -> None:

@@ -7,20 +7,19 @@ that git says may differ; of those, only what has other stat data than last time
 
 from __future__ import annotations
 
-import json
 import os
-import sqlite3
 import stat as modes
 import time
-from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from gitsync.codec.vocabularyjson import dump_vocabulary, load_vocabulary
 from gitsync.domain.errors import EnvironmentFault
 from gitsync.domain.objects import MODE_FILE, Oid
-from gitsync.domain.query.records import fold, number_of
+from gitsync.domain.query.records import fold
 from gitsync.storage import artifactdb
-from gitsync.storage.artifactview import View, fault, raw_id
+from gitsync.storage.artifactcontents import UNREADABLE, Contents
+from gitsync.storage.artifactdb import writing
+from gitsync.storage.artifactview import View, fault
 from gitsync.storage.trees import EMPTY_TREE
 
 if TYPE_CHECKING:
@@ -28,20 +27,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gitsync.domain.query.vocabulary import Vocabulary
+    from gitsync.storage.artifactcontents import Known
     from gitsync.storage.trees import FileEntry, TreeReader
     from gitsync.storage.workscan import Scanned
 
 MAX_ARTIFACT_BYTES = 16 << 20
 SLOTS = 4  # snapshots that are kept ready; and as many work trees
-CHUNK = 4_000  # contents that one transaction takes: what is written survives a kill
 SPARE_BLOBS = 50_000  # contents of no kept tree that may gather before the index begins anew
 _RACY_NS = 2_000_000_000  # a file this young may change again without other stat data
 _MODE_EXECUTABLE = b"100755"
 _TRIES = 5
-NO_ARTIFACT, READ, UNREADABLE = 0, 1, 2  # a content's standing
-
-# content's number, its standing (``blob.found``), the type that it names
-_Known = tuple[int, int, str]
 
 
 def is_artifact_path(path: bytes) -> bool:
@@ -70,6 +65,7 @@ class ArtifactIndex:
         except BaseException:
             self.close()
             raise
+        self._contents = Contents(self._db, self.vocabulary)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -84,24 +80,13 @@ class ArtifactIndex:
         now = schema()
         same = meta.get("schema") == now and "full" not in meta
         found = load_vocabulary(meta["vocabulary"]) if same else words()
-        with self._writing():
+        with writing(self._db):
             if not same:
                 # Another schema reads other fields: all that was read by the old one is void.
                 artifactdb.empty(self._db)
             rows = [("schema", now), ("vocabulary", dump_vocabulary(found)), ("commit", commit)]
             self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
         return found
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            with suppress(sqlite3.Error):
-                self._db.execute("ROLLBACK")
-            raise
 
     # -- trees ------------------------------------------------------------------------------
 
@@ -164,8 +149,10 @@ class ArtifactIndex:
         else:
             changes = trees.changes(Oid(near[1]), tree)
         found = self._sorted(changes, wanted)
-        known = self._known([oid for oid in found.values() if oid is not None], trees.contents)
-        with self._writing():
+        known = self._contents.known(
+            [oid for oid in found.values() if oid is not None], trees.contents
+        )
+        with writing(self._db):
             if self._slot(place, tree) is not None or (
                 near is not None and self._tree_of(near[0]) != near[1]
             ):
@@ -232,7 +219,7 @@ class ArtifactIndex:
             if is_artifact_path(path)
         }
 
-    def _put(self, slot: int, found: dict[bytes, Oid | None], known: dict[Oid, _Known]) -> None:
+    def _put(self, slot: int, found: dict[bytes, Oid | None], known: dict[Oid, Known]) -> None:
         gone = [(slot, path) for path, oid in found.items() if oid is None or not known[oid][1]]
         self._db.executemany("DELETE FROM member WHERE slot = ? AND path = ?", gone)
         self._db.executemany(
@@ -287,12 +274,12 @@ class ArtifactIndex:
         below = {entry.path: entry.oid for entry in trees.some(tree, paths)
                  if entry.mode in (MODE_FILE, _MODE_EXECUTABLE)}  # fmt: skip
         files = self._files(slot, root, paths)
-        known = self._known(
+        known = self._contents.known(
             [*below.values(), *(oid for oid in moved.values() if oid is not None)], trees.contents
         )
         held = {oid: data for _, oid, data in files.values() if oid is not None}
-        known |= self._known(list(held), _held(held))
-        with self._writing():
+        known |= self._contents.known(list(held), _held(held))
+        with writing(self._db):
             if self._slot(place) != before:
                 return None
             over = self._db.execute("SELECT path FROM overlay WHERE slot = ?", (slot,)).fetchall()
@@ -338,69 +325,6 @@ class ArtifactIndex:
             data = read_file(root, path)
             found[path] = (stat, object_id("blob", data) if data is not None else None, data)
         return found
-
-    # -- contents ---------------------------------------------------------------------------
-
-    def _known(
-        self, oids: list[Oid], contents: Callable[[list[Oid]], Iterable[tuple[Oid, bytes]]]
-    ) -> dict[Oid, _Known]:
-        """What is known of contents; those that are new are read and written first."""
-        found = self._look_up(oids)
-        new = [oid for oid in dict.fromkeys(oids) if oid not in found]
-        if new:
-            pending: list[tuple[Oid, bytes]] = []
-            for pair in contents(new):
-                pending.append(pair)
-                if len(pending) >= CHUNK:
-                    self._write(pending)
-                    pending = []
-            self._write(pending)
-            found |= self._look_up(new)
-        return found
-
-    def _look_up(self, oids: list[Oid]) -> dict[Oid, _Known]:
-        sql = "SELECT oid, no, found, coalesce(type, '') FROM blob"
-        if len(oids) > CHUNK:
-            wanted = set(oids)
-            rows = (row for row in self._db.execute(sql) if row[0].hex() in wanted)
-        else:
-            ask = f"{sql} WHERE oid = ?"
-            rows = (row for oid in oids for row in self._db.execute(ask, (raw_id(oid),)))
-        return {Oid(oid.hex()): (no, found, kind) for oid, no, found, kind in rows}
-
-    def _write(self, contents: list[tuple[Oid, bytes]]) -> None:
-        """One chunk of contents, read and written in one transaction."""
-        from gitsync.codec.artifactentry import entry_of, searchable
-
-        blobs: list[tuple[object, ...]] = []
-        values, links, words = [], [], []
-        with self._writing():
-            known = self._look_up([oid for oid, _ in contents])
-            number = self._db.execute("SELECT coalesce(max(no), 0) FROM blob").fetchone()[0]
-            for oid, raw in contents:
-                if oid in known:
-                    continue
-                number += 1
-                entry = entry_of(raw, self.vocabulary)
-                if entry is None:
-                    blobs.append((number, raw_id(oid), NO_ARTIFACT, *(None,) * 7))
-                    continue
-                fields = json.dumps(entry.fields, default=str)
-                standing = READ if entry.problem is None else UNREADABLE
-                blobs.append((number, raw_id(oid), standing, entry.id, entry.type, entry.status,
-                              entry.title, entry.owner, entry.problem, fields))  # fmt: skip
-                values += [(name, text, number, number_of(text))
-                           for name, texts in entry.values.items() for text in texts]  # fmt: skip
-                links += [(target, number, name, place) for name, targets in entry.links.items()
-                          for place, target in enumerate(targets)]  # fmt: skip
-                if not entry.problem:
-                    words.append((number, searchable(entry.title or ""), searchable(entry.body)))
-            run = self._db.executemany
-            run("INSERT INTO blob VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", blobs)
-            values.sort()
-            run("INSERT INTO value VALUES (?, ?, ?, ?)", values)
-            run("INSERT OR IGNORE INTO link VALUES (?, ?, ?, ?)", links)
-            run("INSERT INTO words (rowid, title, body) VALUES (?, ?, ?)", words)
 
 
 def _held(contents: dict[Oid, bytes | None]) -> Callable[[list[Oid]], Iterable[tuple[Oid, bytes]]]:

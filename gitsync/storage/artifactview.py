@@ -140,14 +140,15 @@ class View:
         )
 
     def _rows(self, where: str, values: list[object]) -> list[Row]:
+        # The plus keeps the planner from walking all paths in order where few rows fit.
+        order = " ORDER BY +m.path" if where else " ORDER BY m.path"
         return [
             Row(
                 path := os.fsdecode(raw), kind, ident, own or kind or None, status, title, owner,
                 problem.replace(PATH_MARK, path) if problem else None, fields, Oid(oid.hex()),
             )
             for raw, kind, ident, own, status, title, owner, problem, fields, oid
-            # The plus keeps the planner from walking all paths in order when few rows fit.
-            in self._db.execute(f"{_ROW}{where} ORDER BY {'+' if where else ''}m.path", values)
+            in self._db.execute(_ROW + where + order, values)
         ]  # fmt: skip
 
     def named(self, text: str) -> list[Row]:
