@@ -20,7 +20,7 @@ FILES = {
     "plans/abc.md": b'---\nid: plan-abc\ntype: plan\ntitle: "A: \\"quoted\\", text"\n'
                     b'status: approved\nowner: alice.desk\nparent: plan-ab\npriority: high\n---\n',
     "notes/n.md": b'---\nid: "7"\ntitle: Note\ntags: ops\nparent: plan-gone\n---\nBody of 7.\n',
-    "notes/deep/m.md": b'---\nid: "70"\ntitle: Deep note\nlabel: red\n---\n',
+    "notes/deep/m.md": b'---\nid: "70"\ntitle: Deep note\nlabel: red\n---\nFu\xc3\x9fball.\n',
     "notes/broken.md": b'---\nid: x\nid: y\n---\n',
     "plain.md": b'No front matter.\n',
 }  # fmt: skip
@@ -82,6 +82,7 @@ CASES = {
     "bud*": "a ab",
     "strasse": "a",
     "cafe": "ab",
+    "fussball": "m",
     "CAF\u00c9": "ab",
     '"fell ov"*': "a",
     "-budget type:plan": "abc",
