@@ -13,11 +13,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitsync.domain.objects import Oid
 from gitsync.storage import gitcli
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from gitsync.domain.objects import Oid
 
 _STATUS = (
     "-c", "core.untrackedCache=true", "-c", "status.showUntrackedFiles=all",
@@ -80,6 +81,8 @@ def scan_ahead(cwd: Path) -> WorkScan | None:
 
 def parse_status(out: bytes) -> Scanned:
     """The output of ``git status --porcelain=v2 --branch -z``, without renames."""
+    from gitsync.domain.objects import Oid  # git runs already: until then each import is a wait
+
     commit: Oid | None = None
     paths: list[bytes] = []
     for line in out.split(b"\0"):
