@@ -104,6 +104,18 @@ def test_it_says_what_the_files_say(place, step):
     assert rows(ws, cache=False) == oracle(ws)
 
 
+def test_what_is_put_back_is_as_it_was(place):
+    ws, folder = place
+    before = rows(ws)
+    kept = (folder / "plans/1.md").read_text()
+    for change in (lambda file: file.write_text(plan(1, title="New")), Path.unlink,
+                   lambda file: file.write_text("plain\n")):  # fmt: skip
+        change(folder / "plans/1.md")
+        assert rows(ws) == oracle(ws) != before
+        (folder / "plans/1.md").write_text(kept)
+        assert rows(ws) == before
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_any_order_of_changes(place, seed):
     ws, folder = place
@@ -345,6 +357,7 @@ def test_where_nothing_can_be_written_it_works_in_memory(place):
 def test_a_locked_file_is_waited_for_and_then_left_alone(place, monkeypatch):
     ws, folder = place
     rows(ws)
+    inode = db(ws).stat().st_ino
     monkeypatch.setattr(artifactdb, "BUSY_SECONDS", 0.2)
     (folder / "plans/1.md").write_text(plan(1, status="committed"))
     with sqlite3.connect(db(ws), isolation_level=None) as other:
@@ -352,6 +365,7 @@ def test_a_locked_file_is_waited_for_and_then_left_alone(place, monkeypatch):
         assert rows(ws) == oracle(ws)
         other.execute("ROLLBACK")
     assert rows(ws) == oracle(ws)
+    assert db(ws).stat().st_ino == inode
 
 
 def test_another_schema_voids_what_was_read(ledger):
