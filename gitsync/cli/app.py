@@ -3,30 +3,63 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from gitsync.cli.freshness import freshness_json
 from gitsync.cli.output import Output, Styled
 from gitsync.domain.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gitsync.services.catalogue import Catalogue
     from gitsync.services.host import Host
     from gitsync.services.refview import RefView
     from gitsync.services.workspace import Workspace
+    from gitsync.storage.workscan import WorkScan
+
+Found = TypeVar("Found")
 
 
 @dataclass(slots=True)
 class App:
-    """The context of one command. ``json`` is set when results are to be JSON documents."""
+    """The context of one command. ``json`` is set when results are to be JSON documents,
+    ``fresh`` when the age of what they rest on is to be told; ``scan`` is one of the files here
+    that was begun before anything else."""
 
     host: Host
     out: Output
     json: bool = False
+    fresh: bool = False
+    scan: WorkScan | None = None
 
     def workspace(self) -> Workspace:
         """The clone that the command runs in. Raises EnvironmentFault ``repo.missing``."""
         from gitsync.services.workspace import Workspace
 
         return Workspace.open(self.host)
+
+    def reading(
+        self,
+        use: Callable[[Catalogue], Found],
+        *,
+        at: str | None = None,
+        cache: bool = True,
+    ) -> Found:
+        """What ``use`` makes of the artifacts here, or at a position."""
+        from gitsync.services.catalogue import reading
+
+        ws = self.ledger()
+        scan = None
+        if self.scan is not None and at is None and self.scan.git_dir == ws.repo.git_dir:
+            scan, self.scan = self.scan, None
+        return reading(ws, use, at=at, cache=cache, scan=scan)
+
+    def close(self) -> None:
+        """Stop the scan that was begun early, if nobody asked for it."""
+        if self.scan is not None:
+            self.scan.cancel()
+            self.scan = None
 
     def ledger(self) -> Workspace:
         """The clone, if it is set up. Raises EnvironmentFault ``domain.none`` otherwise."""
@@ -55,6 +88,8 @@ class App:
     def document(self, schema: str, /, **values: object) -> dict[str, object]:
         """The envelope of a JSON document; a hyphen stands for each underscore of a name."""
         fields = {name.replace("_", "-"): value for name, value in values.items()}
+        if self.fresh:
+            fields["fresh"] = freshness_json(self)
         return {"schema": f"gitsync/{schema}/1"} | fields
 
     def confirm(self, question: str, skip: str) -> bool:

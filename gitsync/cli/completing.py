@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from gitsync.services.naming import term_names, term_values
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -27,9 +29,33 @@ def _offer(find: Callable[[App], Iterable[str]]) -> Complete:
 
 
 def _artifacts(app: App) -> list[str]:
-    from gitsync.services.artifacts import listing
+    return app.reading(lambda catalogue: catalogue.ids())
 
-    return [one.head.id for one in listing(app.ledger()) if one.head.id]
+
+def _positions(app: App) -> list[str]:
+    ws = app.ledger()
+    newest = ws.verified().number
+    return [ws.space, *(f"{ws.space}@{number}" for number in range(newest, 0, -1))]
+
+
+def _ranges(app: App) -> list[str]:
+    found = _positions(app)
+    return [*found, *(f"{one}..{found[0]}" for one in found[1:])]
+
+
+def _terms(context: click.Context, _param: click.Parameter, start: str) -> list[str]:
+    """Terms of a query: names first, then the values that a name can have."""
+    with suppress(Exception):
+        app: App = context.find_root().obj
+        sign = "-" if start.startswith("-") else ""
+        name, colon, value = start.removeprefix(sign).partition(":")
+        if not colon:
+            names = app.reading(term_names)
+            return [f"{sign}{one}:" for one in names if one.startswith(name)]
+        done, comma, last = value.rpartition(",")
+        found = app.reading(lambda catalogue: term_values(catalogue, name))
+        return [f"{sign}{name}:{done}{comma}{one}" for one in found if one.startswith(last)]
+    return []
 
 
 def _types(app: App) -> list[str]:
@@ -83,6 +109,9 @@ def _presets(_app: App) -> list[str]:
 artifacts = _offer(_artifacts)
 presets = _offer(_presets)
 states = _offer(_states)
+positions = _offer(_positions)
+ranges = _offer(_ranges)
+terms = _terms
 types = _offer(_types)
 proposals = _offer(_proposals)
 own_proposals = _offer(_own_proposals)

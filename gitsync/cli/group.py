@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,7 +22,6 @@ OTHER_WORDS = {
     "clone": "gitsync join URL --name YOU",
     "commit": "gitsync propose, or gitsync snapshot",
     "create": "gitsync new TYPE TITLE",
-    "diff": "git diff common",
     "edit": "your editor; gitsync show ID names the file",
     "fetch": "gitsync pull",
     "ls": "gitsync list",
@@ -35,6 +35,8 @@ OTHER_WORDS = {
     "version": "gitsync --version",
     "whoami": "gitsync id show",
 }
+_NEGATED = re.compile(r"-[^-\s].")
+_SHIELD = "\x00"  # which no argument of a process can hold
 COMPLETE_VARIABLE = "_GITSYNC_COMPLETE"
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
 
@@ -83,12 +85,54 @@ class _Base(click.Command):
                 formatter.write(f"  {line}\n")
 
 
-class Command(_Base):
-    """A command with at least one example."""
+def _speak_of_age(context: click.Context, _option: click.Parameter, value: object) -> None:
+    if value:
+        context.obj.fresh = True
 
-    def __init__(self, name: str | None, *, example: str, **attrs: Any) -> None:  # noqa: ANN401 - click's own arguments
+
+def fresh_option() -> click.Option:
+    """``--fresh``."""
+    return click.Option(
+        ["--fresh"], is_flag=True, expose_value=False, callback=_speak_of_age,
+        help="Also say how old this is, for each domain.",
+    )  # fmt: skip
+
+
+class Command(_Base):
+    """A command with at least one example; ``query``: its arguments may be terms of a query."""
+
+    def __init__(
+        self,
+        name: str | None,
+        *,
+        example: str,
+        query: bool = False,
+        **attrs: Any,  # noqa: ANN401 - click's own arguments
+    ) -> None:
         super().__init__(name, context_settings=dict(_CONTEXT), **attrs)
         self.example = example
+        self._query = query
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """See click. A negated term is no option, though it begins with a dash."""
+        if self._query:
+            args = [_SHIELD + one if _NEGATED.match(one) else one for one in args]
+        return super().parse_args(ctx, args)
+
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        """See click, which takes whatever begins with a dash for an option."""
+        if self._query and _NEGATED.match(incomplete):
+            for param in self.params:
+                if isinstance(param, click.Argument):
+                    return param.shell_complete(ctx, incomplete)
+        return super().shell_complete(ctx, incomplete)
+
+
+def unshielded(words: Iterable[str]) -> tuple[str, ...]:
+    """The arguments of a command with a query, as they were typed."""
+    return tuple(one.removeprefix(_SHIELD) for one in words)
 
 
 @click.pass_context

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,10 @@ from gitsync import __version__
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gitsync.cli.app import App
     from gitsync.cli.output import Output, Streams
     from gitsync.services.host import Host
+    from gitsync.storage.workscan import WorkScan
 
 # What a shell reports of a program that a closed pipe has stopped: 128 + SIGPIPE, as git ends.
 CLOSED_PIPE = 141
@@ -32,15 +35,40 @@ def entry() -> None:
 
     # Hardly anything here is a cycle: looking for them every 700 objects costs every start 5 ms.
     gc.set_threshold(50_000, 20, 50)
-    code = run(sys.argv[1:])
+    code = run(sys.argv[1:], scan=_begin_scan(sys.argv[1:]))
     gc.freeze()
     sys.exit(code)
 
 
-def run(args: Sequence[str], streams: Streams | None = None, host: Host | None = None) -> int:
+def _begin_scan(args: Sequence[str]) -> WorkScan | None:
+    """Have git look at the files while Python imports, for a command line that will ask for it."""
+    from gitsync.cli.table import READ_FILES
+
+    if not args or args[0] not in READ_FILES or "_GITSYNC_COMPLETE" in os.environ:
+        return None
+    if not {"--at", "-h", "--help"}.isdisjoint(args):
+        return None
+    from pathlib import Path
+
+    from gitsync.domain.errors import GitsyncError
+    from gitsync.storage.workscan import scan_ahead
+
+    try:
+        return scan_ahead(Path.cwd())
+    except (GitsyncError, OSError):
+        return None  # whatever is wrong, the command itself will find and say
+
+
+def run(
+    args: Sequence[str],
+    streams: Streams | None = None,
+    host: Host | None = None,
+    scan: WorkScan | None = None,
+) -> int:
     """Run one command line; returns its exit code and raises nothing.
 
-    Without ``streams`` and ``host`` it is this process's own terminal, folder and clock.
+    Without ``streams`` and ``host`` it is this process's own terminal, folder and clock. ``scan``
+    is one of the files in that folder, begun already.
     """
     from gitsync.cli import world
     from gitsync.cli.output import Output
@@ -51,7 +79,7 @@ def run(args: Sequence[str], streams: Streams | None = None, host: Host | None =
         host.monotonic if host is not None else world.monotonic,
     )
     try:
-        code = _guarded(list(args), out, host)
+        code = _guarded(list(args), out, host, scan)
         out.progress.clear()
         out.streams.stdout.flush()
         out.streams.stderr.flush()
@@ -61,7 +89,7 @@ def run(args: Sequence[str], streams: Streams | None = None, host: Host | None =
     return code
 
 
-def _guarded(args: list[str], out: Output, host: Host | None) -> int:
+def _guarded(args: list[str], out: Output, host: Host | None, scan: WorkScan | None) -> int:
     """The command, and every way in which it can end, as an exit code."""
     from gitsync.cli import failures
     from gitsync.domain.errors import GitsyncError
@@ -72,7 +100,7 @@ def _guarded(args: list[str], out: Output, host: Host | None) -> int:
             from gitsync.cli.world import this_host
 
             host = this_host(out)
-        return _invoke(args, out, host)
+        return _invoke(args, out, host, scan)
     except GitsyncError as error:
         return failures.show(out, error, as_json=as_json)
     except (KeyboardInterrupt, EOFError):
@@ -89,19 +117,31 @@ def _guarded(args: list[str], out: Output, host: Host | None) -> int:
         return _bug(error, out, host, as_json=as_json)
 
 
-def _invoke(args: list[str], out: Output, host: Host) -> int:
+def _invoke(args: list[str], out: Output, host: Host, scan: WorkScan | None) -> int:
+    from gitsync.cli.app import App
+
+    app = App(host, out, scan=scan)
+    try:
+        return _run(app, args)
+    finally:
+        app.close()
+
+
+def _run(app: App, args: list[str]) -> int:
     import click
 
-    from gitsync.cli.app import App
     from gitsync.cli.failures import from_click
+    from gitsync.cli.freshness import freshness_lines
     from gitsync.cli.group import COMPLETE_VARIABLE, program
 
-    app = App(host, out)
+    host = app.host
     try:
         if COMPLETE_VARIABLE in host.env:
             program.main(args, prog_name="gitsync", complete_var=COMPLETE_VARIABLE, obj=app)
         with program.make_context("gitsync", args, obj=app) as context:
             found = program.invoke(context)
+            if app.fresh and not app.json:
+                freshness_lines(app)
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:

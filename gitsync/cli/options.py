@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from gitsync.cli.group import Command, json_option
+from gitsync.cli.group import Command, fresh_option, json_option, unshielded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,19 +30,22 @@ def define(
     example: str,
     params: tuple[click.Parameter, ...] = (),
     json: bool = True,
+    fresh: bool = False,
+    query: bool = False,
 ) -> Command:
     """A command that makes ``options`` of its flags and calls ``run(app, options)``.
 
     Each parameter's name is a keyword of ``options``; ``example`` holds one command a line.
-    ``json`` adds ``--json``.
+    ``json`` adds ``--json``, ``fresh`` adds ``--fresh``; ``query`` lets arguments be terms of a
+    query, which may begin with a dash.
     """
 
     def call(**flags: Any) -> int | None:  # noqa: ANN401 - values as click parsed them
         app: App = click.get_current_context().obj
         return run(app, options(**flags))
 
-    flags = [*params, json_option()] if json else list(params)
-    return Command(name, callback=call, params=flags, help=help, example=example)
+    flags = [*params, *([fresh_option()] if fresh else []), *([json_option()] if json else [])]
+    return Command(name, callback=call, params=flags, help=help, example=example, query=query)
 
 
 def argument(
@@ -81,6 +84,31 @@ def option(
     return click.Option(
         list(names), metavar=metavar, help=help, multiple=many,
         type=click.Path() if file else str, shell_complete=complete,
+    )  # fmt: skip
+
+
+def query_argument() -> click.Argument:
+    """``[QUERY]``: any number of terms; the text of the query is the keyword's value."""
+    from gitsync.cli import completing
+
+    return click.Argument(
+        ["query"], metavar="[QUERY]", nargs=-1, required=False, shell_complete=completing.terms,
+        callback=lambda _context, _param, words: " ".join(unshielded(words)),
+    )  # fmt: skip
+
+
+def at_option(help: str = "As of a snapshot, say common@5.") -> click.Option:  # noqa: A002
+    """``--at``."""
+    from gitsync.cli import completing
+
+    return option("--at", metavar="POSITION", help=help, complete=completing.positions)
+
+
+def no_cache_option() -> click.Option:
+    """``--no-cache``, as the keyword ``cache``."""
+    return click.Option(
+        ["--no-cache", "cache"], is_flag=True, flag_value=False, default=True,
+        help="Read every file anew, whatever the index says.",
     )  # fmt: skip
 
 

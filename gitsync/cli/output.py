@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 WIDTH = 80
 MAX_COLUMN = 56  # the fingerprint of a key is 50, a proposal's name seldom longer than 56
+MAX_LINE = 1000  # cells of a line that goes to no terminal
 LEAST = 12  # cells that the last column of a table needs at least
 _CODES = {"red": "31", "green": "32", "yellow": "33", "bold": "1"}
 
@@ -69,6 +70,18 @@ class Output:
     def line(self, *pieces: Piece) -> None:
         """One line of the result."""
         self._write(self.streams.stdout, pieces)
+
+    def cut_line(self, *pieces: Piece) -> None:
+        """One line of the result, cut to the width of the terminal it goes to."""
+        left = self.width if self.tty else MAX_LINE
+        kept: list[Piece] = []
+        for piece in pieces:
+            shown = text.cut(_plain(piece), left)
+            kept.append(_like(piece, shown))
+            left -= text.width(shown)
+            if left <= 0:
+                break
+        self.line(*kept)
 
     def note(self, *pieces: Piece) -> None:
         """One line about the result, to standard error."""
@@ -155,6 +168,10 @@ class Output:
     def json_error(self, document: Mapping[str, Any]) -> None:
         """An error as one line of JSON on standard error."""
         self._raw(self.streams.stderr, json_text(document, indent=None))
+
+    def record(self, cells: Iterable[str]) -> None:
+        """One line for a program: cells with tabs between them, each made safe."""
+        self._raw(self.streams.stdout, "\t".join(text.clean(cell) for cell in cells))
 
     def help(self, value: str) -> None:
         """Help text as click laid it out."""

@@ -19,7 +19,11 @@ SECTIONS: tuple[tuple[str, dict[str, tuple[str, str]]], ...] = (
             "new": ("new", "Write a new artifact from its template."),
             "import": ("importing", "Make artifacts of Markdown that is there."),
             "show": ("show", "Show one artifact, now or at a position."),
-            "list": ("list", "List the artifacts."),
+            "list": ("list", "List artifacts, all or those that a query names."),
+            "ready": ("ready", "What can be done now: nothing unfinished before it."),
+            "blocked": ("blocked", "What has to wait, and for what."),
+            "graph": ("graph", "How artifacts hang together."),
+            "diff": ("diff", "What changed, artifact by artifact and field by field."),
             "state": ("state", "Put an artifact into another state."),
             "fmt": ("fmt", "Write front matter in canonical form."),
             "snapshot": ("snapshot", "Sign your files as your next numbered snapshot."),
@@ -50,7 +54,8 @@ SECTIONS: tuple[tuple[str, dict[str, tuple[str, str]]], ...] = (
     (
         "Check",
         {
-            "log": ("log", "The numbered history."),
+            "log": ("log", "The numbered history, of all or of one artifact."),
+            "trace": ("trace", "Everything that touched one artifact."),
             "lint": ("lint", "What is wrong with the artifacts of a folder."),
             "verify": ("verify", "Prove the ledger: signatures, numbers, every merge."),
             "doctor": ("doctor", "Find what is torn or unprotected, and mend it."),
@@ -66,5 +71,8 @@ SECTIONS: tuple[tuple[str, dict[str, tuple[str, str]]], ...] = (
         },
     ),
 )
+
+#: Commands that read the files of the work tree: git is asked about them before anything else.
+READ_FILES = frozenset({"list", "ready", "blocked", "graph", "show"})
 
 COMMANDS = {name: entry for _, part in SECTIONS for name, entry in part.items()}

@@ -6,21 +6,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.codec import frontmatter
-from gitsync.codec.schemafile import head as read_head
+from gitsync.codec.artifactentry import entry_of
 from gitsync.domain.artifact import ArtifactHead, resolve
-from gitsync.domain.errors import GitsyncError, UsageError
+from gitsync.domain.errors import EnvironmentFault, GitsyncError, UsageError
 from gitsync.domain.names import parse_position
 from gitsync.domain.objects import MODE_FILE, MODE_TREE, Oid
+from gitsync.domain.query.records import PATH_MARK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from gitsync.domain.schema import Schema
+    from gitsync.services.catalogue import Catalogue
     from gitsync.services.workspace import Workspace
     from gitsync.storage.facts import StoreFacts
 
 MAX_ARTIFACT_BYTES = 16 << 20
-_HEAD_BYTES = 1 << 16  # more than front matter may have
+NO_HEAD = ArtifactHead(None, None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,8 @@ def working_files(ws: Workspace) -> Iterator[tuple[str, bytes]]:
         try:
             if path.stat().st_size <= MAX_ARTIFACT_BYTES:
                 yield name, path.read_bytes()
-        except FileNotFoundError:
-            continue  # deleted, and git has not been told yet
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            continue  # deleted or replaced, and git has not been told yet
 
 
 def tree_files(facts: StoreFacts, tree: Oid, prefix: str = "") -> Iterator[tuple[str, bytes]]:
@@ -65,10 +67,12 @@ def tree_files(facts: StoreFacts, tree: Oid, prefix: str = "") -> Iterator[tuple
 
 
 def _artifact(path: str, raw: bytes, schema: Schema) -> Artifact | None:
+    from gitsync.codec.schemafile import head as read_head
+
     try:
         head = read_head(raw, schema, path)
     except GitsyncError as error:
-        return Artifact(path, ArtifactHead(None, None, None, None), raw, str(error))
+        return Artifact(path, NO_HEAD, raw, str(error))
     return Artifact(path, head, raw) if head is not None and head.id else None
 
 
@@ -129,21 +133,32 @@ def find(ws: Workspace, tree: Oid, schema: Schema, text: str) -> Artifact:
     return pick([one for one in found if one is not None], text)
 
 
+def look_up(catalogue: Catalogue, text: str) -> Artifact:
+    """The artifact that an id, a unique beginning of one, or a path names.
+
+    The index only says where to look: what comes back is what the file says. Raises UsageError
+    ``artifact.*``, EnvironmentFault ``index.busy`` where the file says something else.
+    """
+    rows = catalogue.named(text)
+    if not (rows and rows[0].path == text):
+        ids = {row.id for row in rows if row.id and row.id.startswith(text)}
+        wanted = resolve(text, ids or catalogue.ids())
+        rows = [row for row in rows if row.id == wanted]
+    row = rows[-1]
+    raw = catalogue.content(row)
+    entry = entry_of(raw, catalogue.vocabulary)
+    if entry is None or (entry.id, bool(entry.problem)) != (row.id, bool(row.problem)):
+        raise EnvironmentFault("index.busy", f"{row.path} is not what the index says")
+    head = ArtifactHead(entry.id, entry.type or row.type, entry.status, entry.title)
+    problem = entry.problem.replace(PATH_MARK, row.path) if entry.problem else None
+    return Artifact(row.path, head if not problem else NO_HEAD, raw, problem)
+
+
 def show(ws: Workspace, text: str, at: str | None = None) -> Artifact:
     """One artifact of the work tree, or of a snapshot. Raises UsageError ``artifact.*``."""
-    schema = ws.settings().schema
-    # Only a file that holds the text, or that may spell it with escapes, can have it in its id.
-    wanted = text.encode("utf-8", "replace")
-    likely = [
-        one
-        for path, raw in _files(ws, at)
-        if wanted in raw or path == text or b"\\" in raw[:_HEAD_BYTES]
-        if (one := _artifact(path, raw, schema)) is not None
-    ]
-    try:
-        return pick(likely, text)
-    except UsageError:
-        return pick(listing(ws, at), text)  # whose words know of all the others
+    from gitsync.services.catalogue import reading
+
+    return reading(ws, lambda catalogue: look_up(catalogue, text), at=at)
 
 
 def fields_of(artifact: Artifact) -> Mapping[str, object]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from gitsync.domain.errors import EnvironmentFault, VerificationError
 from gitsync.domain.ledger.snapshot import witness_name
 from gitsync.services.receiptbook import ReceiptBook
 from gitsync.services.refview import RefView, fetch_view, local_view, mirrored_view, note_held
+from gitsync.storage.durable import make_folder, write_atomic
 from gitsync.storage.refs import RefUpdate
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gitsync.domain.objects import Oid
     from gitsync.domain.ports import Settings
     from gitsync.services.workspace import Workspace
@@ -20,7 +24,22 @@ def fresh_view(ws: Workspace) -> RefView:
     """The ledger's refs as they are now. Raises EnvironmentFault ``remote.unreachable``."""
     if ws.remote is None:
         return local_view(ws.repo, ws.space)
-    return fetch_view(ws.repo, ws.repo.remote(ws.remote), ws.space)
+    view = fetch_view(ws.repo, ws.repo.remote(ws.remote), ws.space)
+    make_folder(ws.repo.state_dir)
+    write_atomic(_heard_file(ws, ws.remote), f"{ws.host.seconds()}\n".encode(), sync=False)
+    return view
+
+
+def _heard_file(ws: Workspace, remote: str) -> Path:
+    return ws.repo.state_dir / f"heard-{quote(remote, safe='')}"
+
+
+def heard_at(ws: Workspace, remote: str) -> int | None:
+    """When a remote was last fetched from, in seconds since the epoch; None if not known."""
+    try:
+        return int(_heard_file(ws, remote).read_text("ascii"))
+    except (OSError, ValueError):
+        return None
 
 
 def known_view(ws: Workspace) -> RefView:

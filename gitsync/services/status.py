@@ -225,7 +225,10 @@ def proposals(ws: Workspace, view: RefView, *, mine_only: bool) -> list[Proposal
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One snapshot of the chain: ``at`` is its committer date in seconds since the epoch."""
+    """One snapshot of the chain: ``at`` is its committer date in seconds since the epoch.
+
+    ``evidence`` are the approvals that counted: (person, commit).
+    """
 
     space: str
     number: int
@@ -234,8 +237,13 @@ class LogEntry:
     name: ProposalName | None
     author: str
     subject: str
-    approvals: tuple[str, ...]
+    evidence: tuple[tuple[str, Oid], ...]
     at: int
+
+    @property
+    def approvals(self) -> tuple[str, ...]:
+        """Who approved."""
+        return tuple(person for person, _ in self.evidence)
 
 
 def log(ws: Workspace, *, limit: int, start: str | None = None) -> list[LogEntry]:
@@ -255,7 +263,7 @@ def log(ws: Workspace, *, limit: int, start: str | None = None) -> list[LogEntry
                 record.name,
                 printable(commit.author.name.decode("utf-8", "replace")),
                 title.partition(": ")[2],
-                tuple(one.person for one in record.approvals),
+                tuple((one.person, one.commit) for one in record.approvals),
                 commit.committer.seconds,
             )
         )

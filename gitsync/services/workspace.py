@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gitsync.codec.settings import ROSTER
 from gitsync.domain.errors import EnvironmentFault, UsageError, VerificationError
 from gitsync.domain.names import (
     DEFAULT_SPACE,
@@ -16,9 +15,7 @@ from gitsync.domain.names import (
 )
 from gitsync.domain.objects import Commit, Oid, Signature
 from gitsync.storage.durable import make_folder, write_atomic
-from gitsync.storage.packedrefs import create_tags
 from gitsync.storage.positions import PositionStore, VerifiedPosition, state_home
-from gitsync.storage.refs import RefUpdate
 from gitsync.storage.repository import Repository
 from gitsync.storage.worktree import WorkTree
 
@@ -209,6 +206,9 @@ class Workspace:
         ``tags`` are the verified tags by number. The branch moves only after the position is
         stored, so a position that is ahead after a kill is healed by the next verification.
         """
+        from gitsync.storage.packedrefs import create_tags
+        from gitsync.storage.refs import RefUpdate
+
         make_folder(self.repo.state_dir)
         self.positions().save(position)
         here = self.repo.refs.list(space_branch(self.space), f"refs/tags/{self.space}@*")
@@ -230,6 +230,7 @@ class Workspace:
 
     def write_roster(self, state: State) -> None:
         """Keep the verified roster where stock git's configuration points to."""
+        from gitsync.codec.settings import ROSTER
         from gitsync.domain.merge.trees import entry_at
 
         entry = entry_at(self.facts, state.tree, ROSTER.encode())

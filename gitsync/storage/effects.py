@@ -208,14 +208,18 @@ def start(command: Sequence[str], env: Mapping[str, str]) -> Popen[bytes]:
     )
 
 
-def converse(command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Popen[bytes]:
-    """Start a program that only answers questions, over pipes."""
+def converse(
+    command: Sequence[str], cwd: Path, env: Mapping[str, str], *, fed: bool = True
+) -> Popen[bytes]:
+    """Start a program that only answers: questions that it is ``fed``, or the one of its arguments,
+    and then what it complains of is kept too."""
     import subprocess
 
     return perform(
         Effect("ask", str(cwd), args=tuple(command[1:])),
         lambda: subprocess.Popen(
-            command, cwd=cwd, env=dict(env), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            command, cwd=cwd, env=dict(env), stdout=subprocess.PIPE,
+            stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL if fed else subprocess.PIPE,
         ),
     )  # fmt: skip

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault
 from gitsync.storage import gitcli
 from gitsync.storage.durable import sync_written
-from gitsync.storage.facts import StoreFacts
-from gitsync.storage.objects import GitObjects
 from gitsync.storage.refs import Refs
 from gitsync.storage.transport import Remote
 
 if TYPE_CHECKING:
-    import pygit2
+    from gitsync.storage.facts import StoreFacts
+    from gitsync.storage.objects import GitObjects
 
 _NO_REPO_HINT = "begin one here: gitsync init\nor get one: gitsync join URL DIR --name YOU"
 
@@ -24,21 +24,15 @@ class Repository:
 
     ``git_dir`` belongs to this work tree; ``common_dir`` is shared by all work trees and holds
     refs, objects and our own folder ``gitsync/``. ``work_tree`` is None for a bare repository.
+    libgit2 is loaded when the first object is read: what needs none starts in half the time.
     """
 
-    def __init__(self, handle: pygit2.Repository) -> None:
-        self.handle = handle
-        self.git_dir = Path(handle.path)
-        common = self.git_dir / "commondir"
-        self.common_dir = (
-            (self.git_dir / common.read_text().strip()).resolve()
-            if common.is_file()
-            else self.git_dir
-        )
-        self.work_tree = Path(handle.workdir) if handle.workdir else None
-        self.refs = Refs(self.common_dir)
-        self.store = GitObjects(self.common_dir / "objects")
-        self.facts = StoreFacts(self.store)
+    def __init__(self, git_dir: Path, common_dir: Path, work_tree: Path | None) -> None:
+        self.git_dir = git_dir
+        self.common_dir = common_dir
+        self.work_tree = work_tree
+        self.refs = Refs(common_dir)
+        self._config: dict[str, str] | None = None
 
     @classmethod
     def open(cls, start: Path) -> Repository:
@@ -47,32 +41,41 @@ class Repository:
         Raises EnvironmentFault ``repo.missing``, or ``repo.unsupported`` for object formats and
         ref formats that libgit2 cannot read, before anything is touched.
         """
-        import pygit2
-
-        try:
-            found = pygit2.discover_repository(str(start))
-            if found is None:
-                raise EnvironmentFault(
-                    "repo.missing", f"{start} is not in a git repository", hint=_NO_REPO_HINT
-                )
-            handle = pygit2.Repository(found)
-        except pygit2.GitError as error:
-            raise _refused(start, error) from error
-        repo = cls(handle)
-        repo.refuse_partial()
+        repo = cls(*_discover(start))
+        repo.refuse_unsupported(start)
         return repo
 
-    def refuse_partial(self) -> None:
-        """Refuse shallow and partial clones: verification needs all of the history.
+    @cached_property
+    def store(self) -> GitObjects:
+        """The objects, whose packs libgit2 reads."""
+        from gitsync.storage.objects import GitObjects
+
+        return GitObjects(self.common_dir / "objects")
+
+    @cached_property
+    def facts(self) -> StoreFacts:
+        """What the objects mean."""
+        from gitsync.storage.facts import StoreFacts
+
+        return StoreFacts(self.store)
+
+    def refuse_unsupported(self, start: Path) -> None:
+        """Refuse what libgit2 cannot read, and shallow and partial clones: verification needs all
+        of the history.
 
         Raises EnvironmentFault ``repo.shallow`` or ``repo.unsupported``.
         """
+        formats = {"extensions.objectformat": "sha1", "extensions.refstorage": "files"}
+        for key, readable in formats.items():
+            if (self.config(key) or readable).lower() != readable:
+                raise _refused(start, key)
         # libgit2 refuses the extension, but git also filters by a setting of the remote.
-        if b"promisor" in (self.common_dir / "config").read_bytes().lower() and any(
-            entry.name.startswith("remote.") and entry.name.endswith(".promisor")
-            for entry in self.handle.config
+        if any(
+            key == "extensions.partialclone"
+            or (key.startswith("remote.") and key.endswith(".promisor"))
+            for key in self._values()
         ):
-            raise _refused(self.common_dir, ValueError("partialclone"))
+            raise _refused(self.common_dir, "partialclone")
         if (self.common_dir / "shallow").exists():
             raise EnvironmentFault(
                 "repo.shallow",
@@ -92,10 +95,16 @@ class Repository:
 
     def config(self, key: str) -> str | None:
         """A git configuration value, from all its levels, or None."""
-        try:
-            return str(self.handle.config[key])
-        except KeyError:
-            return None
+        section, _, rest = key.partition(".")
+        middle, dot, name = rest.rpartition(".")
+        return self._values().get(f"{section.lower()}.{middle}{dot}{name.lower()}")
+
+    def _values(self) -> dict[str, str]:
+        if self._config is None:
+            out = self.git("config", "--list", "--includes", "-z").out
+            pairs = (one.partition("\n") for one in out.decode("utf-8", "replace").split("\0"))
+            self._config = {key: value if cut else "true" for key, cut, value in pairs if key}
+        return self._config
 
     def set_config(self, key: str, value: str, *, worktree: bool = False) -> None:
         """Set a value in this clone's configuration, or in this work tree's own."""
@@ -115,7 +124,10 @@ class Repository:
 
     def git(self, *args: str, stdin: bytes | None = None, check: bool = True) -> gitcli.Result:
         """Run git in the work tree, or in the git folder of a bare repository."""
-        return gitcli.run(args, cwd=self.work_tree or self.git_dir, stdin=stdin, check=check)
+        done = gitcli.run(args, cwd=self.work_tree or self.git_dir, stdin=stdin, check=check)
+        if args[0] == "config" and "--list" not in args:
+            self._config = None
+        return done
 
     def tidy(self) -> None:
         """Let git pack what has gathered: it knows when that is worth it."""
@@ -131,8 +143,31 @@ class Repository:
         return text.removeprefix("ref: ") if text.startswith("ref: ") else None
 
 
-def _refused(start: Path, error: Exception) -> EnvironmentFault:
-    said = str(error)
+def _discover(start: Path) -> tuple[Path, Path, Path | None]:
+    """(git folder, common folder, work tree) as stock git finds them from ``start``."""
+    ask = ["--absolute-git-dir", "--git-common-dir", "--is-inside-git-dir", "--is-bare-repository"]
+    done = gitcli.run(["rev-parse", *ask, "--show-toplevel"], cwd=start, check=False)
+    lines = done.out.decode("utf-8", "surrogateescape").splitlines()
+    if len(lines) < len(ask):
+        if "not a git repository" in done.err or "not in a git directory" in done.err:
+            raise EnvironmentFault(
+                "repo.missing", f"{start} is not in a git repository", hint=_NO_REPO_HINT
+            )
+        raise _refused(start, done.err.strip())
+    git_dir, common, inside, bare, *top = lines
+    common_dir = (start / common).resolve()
+    # Both as git words them where they are one: a work tree's own folder is told by the difference.
+    folders = Path(git_dir), Path(git_dir) if common_dir == Path(git_dir).resolve() else common_dir
+    if top:
+        return *folders, Path(top[0])
+    if bare == "true" or inside != "true":
+        return *folders, None
+    linked = Path(git_dir, "gitdir")
+    above = Path(linked.read_text().strip()).parent if linked.is_file() else Path(git_dir).parent
+    return *folders, above
+
+
+def _refused(start: Path, said: str) -> EnvironmentFault:
     formats = {
         "objectformat": "uses SHA-256 object ids",
         "refstorage": "keeps its refs as reftable",

@@ -127,7 +127,8 @@ class WorkTree:
             # The user's index knows what HEAD does not: files added by force, or left out of a
             # sparse work tree, whose absence is no deletion.
             with suppress(FileNotFoundError):
-                shutil.copyfile(self.repo.git_dir / "index", copy)
+                # With its time: git looks again at files that are as young as its index.
+                shutil.copy2(self.repo.git_dir / "index", copy)
             if paths or not copy.exists():
                 start = ["--reset", base] if base is not None else ["--empty"]
                 gitcli.run(["read-tree", *start], cwd=self.root, env=env)

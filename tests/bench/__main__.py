@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from tests.bench import driver, hooks, receiving, replay, startup, verify, witness
+from tests.bench import driver, hooks, index, receiving, replay, startup, verify, witness
 
 
 def _load(when: str) -> None:
@@ -28,6 +28,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="small sizes, about a minute")
     parser.add_argument("--source", help="a bundle or clone of ethereum/EIPs to replay")
     parser.add_argument("--since", help="with --source: found with the files before this date")
+    parser.add_argument("--backlog", help="the command of Backlog.md, if it is not on PATH")
     asked = parser.parse_args()
     begin = time.monotonic()
     git = subprocess.run(["git", "--version"], capture_output=True, text=True, check=True).stdout
@@ -37,6 +38,7 @@ def main() -> int:
     figures = startup.run(count=5 if asked.quick else 15)
     figures += hooks.run(count=5 if asked.quick else 25)
     figures += driver.run(count=5 if asked.quick else 15)
+    figures += index.run(index.QUICK if asked.quick else index.Sizes(), asked.backlog)
     figures += witness.run(witness.QUICK if asked.quick else witness.Sizes())
     figures += verify.run(verify.QUICK if asked.quick else verify.Sizes())
     figures += receiving.run(receiving.QUICK if asked.quick else receiving.Sizes())

@@ -73,6 +73,9 @@ READING = (
     "export common@2 --to ../out", "export \x1b[31m --to ../out2", "doctor", "hooks install",
     "hooks run pre-commit", "hooks run \x1b[31m", "hooks status", "hooks uninstall",
     "witness install-ci \x1b[31m", "resolve", "resolve plan-bcdfgk", "resolve \x1b[31m",
+    "ready", "blocked", "graph", "graph plan-bcdfgk --format dot", "graph --format mermaid",
+    "diff", "diff common@1..common@2", "diff \x1b[31m", "trace plan-bcdfgk", "trace \x1b[31m",
+    "log plan-bcdfgk", "list type:\x1b[31m", "list --fresh",
 )  # fmt: skip
 
 # Commands that show nothing but what they were given, each with the reason.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,8 +21,13 @@ from fixtures.make_ledger import (
 )
 from gitsync.services.pulling import verify_view
 from gitsync.services.sources import known_view
-from tests.bench import eips, hooks, receiving, replay, startup, stock, verify, witness
+from tests.bench import eips, hooks, index, receiving, replay, startup, stock, verify, witness
 from tests.bench.common import copy, median, ratio, rounds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.bench.common import Figure
 
 TINY = witness.Sizes(
     artifacts=40, proposals=8, sample=3, rounds=1, large=80, small=20, age=6, loose=True
@@ -124,6 +130,25 @@ def test_hooks_run_in_whole_commits(tmp_path: Path) -> None:
     figures = hooks.measure(tmp_path, 10, 1)
     assert [one.wanted for one in figures if one.wanted] == ["<= 1.3", "<= 1.5"]
     assert all(one.value > 0 for one in figures)
+
+
+@pytest.mark.parametrize("part", [index.cold, index.changed])
+def test_index_figures(tmp_path: Path, part: Callable[..., list[Figure]]) -> None:
+    # Each raises when an artifact or a change was not found.
+    figures = part(tmp_path, index.TINY)
+    assert figures
+    assert all(one.value > 0 for one in figures)
+
+
+def test_index_beside_backlog(tmp_path: Path) -> None:
+    """A stand-in for Backlog.md, which tests do not install: what is compared is the counting."""
+    fake = tmp_path / "backlog"
+    fake.write_text('#!/bin/sh\nfor f in backlog/tasks/*.md; do echo "  TASK-1 - $f"; done\n')
+    fake.chmod(0o755)
+    figures = index.backlog(tmp_path / "with", index.TINY, str(fake))
+    assert [one.ok is not None for one in figures] == [False, True, False, False, True]
+    without = index.backlog(tmp_path / "without", index.TINY, None)
+    assert without[-1].note == "not installed"
 
 
 def test_rounds_alternate_and_the_ratio_is_taken_in_each() -> None:

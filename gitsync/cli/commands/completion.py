@@ -12,6 +12,29 @@ from gitsync.cli.options import define
 
 SHELLS = ("bash", "zsh", "fish")
 
+# Bash ends words at : and @, which stand in queries and positions, and replaces only what is behind
+# the last of them. So the line is passed on as it is, and what bash keeps is cut off the answers.
+BASH = rf"""_gitsync_completion() {{
+    local line="${{COMP_LINE:0:COMP_POINT}}" words response type value
+    local current="${{line##* }}"
+    local head="${{current%"${{current##*[:@=]}}"}}"
+    IFS=' ' read -ra words <<< "${{line}}x"
+    local at=$((${{#words[@]}} - 1)) mode={COMPLETE_VARIABLE}=bash_complete
+    response=$(env COMP_WORDS="$line" COMP_CWORD=$at $mode "$1")
+    COMPREPLY=()
+    while IFS=',' read -r type value; do
+        case $type in
+            dir) compopt -o dirnames ;;
+            file) compopt -o default ;;
+            plain) COMPREPLY+=("${{value#"$head"}}") ;;
+        esac
+    done <<< "$response"
+    [[ ${{COMPREPLY[0]-}} == *: ]] && compopt -o nospace
+    return 0
+}}
+complete -o nosort -F _gitsync_completion gitsync
+"""
+
 if TYPE_CHECKING:
     from gitsync.cli.app import App
 
@@ -27,6 +50,9 @@ def run(app: App, options: Options) -> None:
     """Print the script; nothing is installed."""
     from click.shell_completion import get_completion_class
 
+    if options.shell == "bash":
+        app.out.script(BASH)
+        return
     kind = get_completion_class(options.shell)
     if kind is None:  # pragma: no cover - click knows all of SHELLS
         raise click.BadParameter(f"no completion for {options.shell}")

@@ -5,68 +5,69 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitsync.cli.options import define, option
-from gitsync.cli.output import Piece, Styled
+import click
+
+from gitsync.cli.options import at_option, define, no_cache_option, query_argument
+from gitsync.cli.rows import check_form, format_option, row_json, show_rows
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
-    from gitsync.services.artifacts import Artifact
+    from gitsync.services.catalogue import Catalogue
+    from gitsync.storage.artifactview import Row
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """``at`` is a position; None: the files as they lie here."""
+    """``at`` is a position, None the files as they lie here; at most ``limit`` artifacts."""
 
+    query: str = ""
     at: str | None = None
+    limit: int | None = None
+    form: str | None = None
+    cache: bool = True
 
 
 def run(app: App, options: Options) -> None:
-    """Print all artifacts, ordered by path."""
-    from gitsync.services.artifacts import listing
+    """Print the artifacts that the query names, ordered by path or as it says."""
 
-    found = listing(app.ledger(), options.at)
+    def find(catalogue: Catalogue) -> list[Row]:
+        check_form(options.form, catalogue)
+        return catalogue.find(options.query)
+
+    found = app.reading(find, at=options.at, cache=options.cache)[: options.limit]
     if app.json:
-        artifacts = [
-            {"id": one.head.id, "type": one.head.type, "status": one.head.status,
-             "owner": _owner(one), "title": one.head.title, "path": one.path,
-             "problem": one.problem}
-            for one in found
-        ]  # fmt: skip
+        artifacts = [row_json(row) for row in found]
         app.out.json(app.document("list", at=options.at, artifacts=artifacts))
         return
-    if not found:
-        app.out.line('no artifacts yet; make one: gitsync new plan "Title"')
+    if not found and options.form is None:
+        app.out.line(
+            "nothing fits this query" if options.query.strip()
+            else 'no artifacts yet; make one: gitsync new plan "Title"'
+        )  # fmt: skip
         return
-    rows = [_row(one) for one in found]
-    app.out.table(("ID", "TYPE", "STATUS", "OWNER", "TITLE"), rows)
-    for one in found:
-        if one.problem:
-            app.out.wrapped(one.problem, "    ", "unreadable: ")
-
-
-def _owner(one: Artifact) -> str | None:
-    from gitsync.services.artifacts import fields_of
-
-    if one.problem:
-        return None
-    owner = fields_of(one).get("owner")
-    return None if owner is None else str(owner)
-
-
-def _row(one: Artifact) -> tuple[Piece, ...]:
-    if one.problem:
-        return ("?", "?", Styled("unreadable", "red"), "?", one.path)
-    head = one.head
-    return (
-        head.id or "?", head.type or "-", head.status or "-", _owner(one) or "-", head.title or "-"
-    )  # fmt: skip
+    with app.out.paged():
+        show_rows(app, found, options.form)
 
 
 command = define(
     "list",
     run,
     Options,
-    help="List every artifact: id, type, status, owner and title.",
-    example="gitsync list\ngitsync list --at common@5 --json",
-    params=(option("--at", metavar="POSITION", help="As of a snapshot, say common@5."),),
-)
+    help="""List artifacts: all of them, or those that fit every term of QUERY.
+
+    Terms: type: status: owner: id: title: path: or any field, with a,b for either and >, >=, <, <=
+    for numbers and dates; is:open, closed, mine, changed, unreadable; has: and no: a field;
+    changed:>common@40; sort:-FIELD; and words to look for. A leading dash negates a term.""",
+    example="gitsync list\n"
+    "gitsync list 'type:story status:draft,committed -tags:later \"data loss\"'\n"
+    "gitsync list --at common@5 --json\ngitsync list is:open --format '{id} {status}'",
+    params=(
+        query_argument(),
+        at_option(),
+        click.Option(["--limit"], metavar="N", type=click.IntRange(1), help="At most so many."),
+        format_option(),
+        no_cache_option(),
+    ),
+    fresh=True,
+    query=True,
+)  # fmt: skip

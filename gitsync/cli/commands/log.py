@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitsync.cli import text
+from gitsync.cli import completing, text
+from gitsync.cli.changes import change_json, field_lines
 from gitsync.cli.options import argument, define
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
+    from gitsync.services.history import ArtifactDiff
     from gitsync.services.status import LogEntry
 
 DEFAULT_ENTRIES = 1000
@@ -19,7 +21,7 @@ DEFAULT_ENTRIES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The newest ``limit`` snapshots up to ``start``."""
+    """The newest ``limit`` snapshots up to ``start``: a position, or an artifact they touched."""
 
     limit: int = DEFAULT_ENTRIES
     start: str | None = None
@@ -27,24 +29,37 @@ class Options:
 
 def run(app: App, options: Options) -> None:
     """Print the numbered history, newest first."""
+    from gitsync.services.history import is_position, touches
     from gitsync.services.status import log
 
-    found = log(app.ledger(), limit=options.limit, start=options.start)
+    ws, start = app.ledger(), options.start
+    changes: list[ArtifactDiff | None]
+    if start is None or start == ws.space or is_position(start):
+        found = log(ws, limit=options.limit, start=start)
+        changes = [None] * len(found)
+    else:
+        touched = touches(ws, start, limit=options.limit)
+        found, changes = [one.snapshot for one in touched], [one.change for one in touched]
     if app.json:
-        from gitsync.codec.receipts import moment
-
-        entries = [
-            {"position": f"{one.space}@{one.number}", "commit": one.commit,
-             "proposal": one.proposal, "name": str(one.name) if one.name else None,
-             "author": one.author, "subject": one.subject, "approved-by": list(one.approvals),
-             "at": moment(one.at)}
-            for one in found
-        ]  # fmt: skip
+        entries = [_json(one, change) for one, change in zip(found, changes, strict=True)]
         app.out.json(app.document("log", entries=entries))
         return
     with app.out.paged():
-        for one in found:
+        for one, change in zip(found, changes, strict=True):
             _entry(app, one)
+            if change is not None:
+                field_lines(app, change, "    ")
+
+
+def _json(one: LogEntry, change: ArtifactDiff | None) -> dict[str, object]:
+    from gitsync.codec.receipts import moment
+
+    found: dict[str, object] = {
+        "position": f"{one.space}@{one.number}", "commit": one.commit, "proposal": one.proposal,
+        "name": str(one.name) if one.name else None, "author": one.author,
+        "subject": one.subject, "approved-by": list(one.approvals), "at": moment(one.at),
+    }  # fmt: skip
+    return found if change is None else {**found, "change": change_json(change, body=False)}
 
 
 def _entry(app: App, one: LogEntry) -> None:
@@ -61,15 +76,16 @@ command = define(
     "log",
     run,
     Options,
-    help="""Show the numbered history, newest first, or what led up to POSITION.
+    help="""Show the numbered history, newest first, what led up to POSITION, or what touched ID.
 
     Dates are those that the snapshots state; the notary's own clock stands on the tags.""",
-    example="gitsync log -n 5\ngitsync log common@7 --json",
+    example="gitsync log -n 5\ngitsync log common@7 --json\ngitsync log plan-k7",
     params=(
-        argument("start", "[POSITION]", optional=True),
+        argument("start", "[POSITION|ID]", optional=True, complete=completing.artifacts),
         click.Option(
             ["-n", "limit"], metavar="N", type=click.IntRange(1, 10_000_000),
             default=DEFAULT_ENTRIES, show_default=True, help="At most so many.",
         ),
     ),
+    fresh=True,
 )  # fmt: skip

@@ -58,4 +58,5 @@ command = define(
         flag("--all", "everything", help="Also what others had refused or took back."),
         flag("--fetch", help="Ask the remote first."),
     ),
+    fresh=True,
 )

@@ -26,9 +26,9 @@ class Options:
 
 def run(app: App, options: Options) -> None:
     """Show the artifact, or one of its fields."""
-    from gitsync.services.artifacts import fields_of, show
+    from gitsync.services.artifacts import fields_of, look_up
 
-    found = show(app.ledger(), options.text, options.at)
+    found = app.reading(lambda catalogue: look_up(catalogue, options.text), at=options.at)
     fields = {} if found.problem else dict(fields_of(found))
     if options.field is not None:
         value = _field(found, fields, options.field)
@@ -96,4 +96,5 @@ command = define(
         option("--at", metavar="POSITION", help="As it was in a snapshot, say common@5."),
         option("--field", metavar="NAME", help="Only this field's value."),
     ),
+    fresh=True,
 )

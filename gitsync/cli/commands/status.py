@@ -212,4 +212,5 @@ command = define(
 
     Asks no remote, and works before init.""",
     example="gitsync status\ngitsync status --json",
+    fresh=True,
 )

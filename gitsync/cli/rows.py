@@ -1,0 +1,94 @@
+"""Artifacts as lines: the table, JSON, and what ``--format`` makes of them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from gitsync.cli.options import option
+from gitsync.cli.output import Piece, Styled
+from gitsync.cli.text import clean
+from gitsync.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import click
+
+    from gitsync.cli.app import App
+    from gitsync.services.catalogue import Catalogue
+    from gitsync.storage.artifactview import Row
+
+COLUMNS = ("id", "type", "status", "owner", "title", "path")
+TSV = "tsv"
+_SLOT = re.compile(r"\{([^{}]*)\}")
+
+
+def format_option() -> click.Option:
+    """``--format``, as the keyword ``form``."""
+    return option(
+        "--format", "form", metavar="FORM",
+        help="tsv, or a line with fields in braces: '{id} {status}'.",
+    )  # fmt: skip
+
+
+def row_json(row: Row) -> dict[str, object]:
+    """One artifact of a JSON document."""
+    return {
+        "id": row.id, "type": row.type, "status": row.status, "owner": row.owner,
+        "title": row.title, "path": row.path, "problem": row.problem,
+    }  # fmt: skip
+
+
+def check_form(form: str | None, catalogue: Catalogue) -> None:
+    """Raises UsageError ``format.field`` for a field that no artifact can have."""
+    if form is None or form == TSV:
+        return
+    names = _SLOT.findall(form)
+    known = {*COLUMNS, *catalogue.vocabulary.fields}
+    if not names or "{" in _SLOT.sub("", form) or "}" in _SLOT.sub("", form):
+        raise UsageError("format.malformed", f"{form!r} names no field", hint="--format '{id}'")
+    unknown = [name for name in names if name not in known]
+    if unknown and set(unknown) - set(catalogue.field_names()):
+        raise UsageError(
+            "format.field", f"there is no field {unknown[0][:60]!r}",
+            hint="fields: " + ", ".join(sorted(known)),
+        )  # fmt: skip
+
+
+def show_rows(app: App, rows: Sequence[Row], form: str | None) -> None:
+    """The table, or a line for each artifact in the form that was asked for."""
+    if form == TSV:
+        for row in rows:
+            app.out.record(_cell(row, name) for name in COLUMNS)
+    elif form is not None:
+        for row in rows:
+            line = _SLOT.sub(lambda found, row=row: clean(_cell(row, found[1])), form)  # type: ignore[misc]
+            app.out.record(line.replace("\\t", "\t").split("\t"))
+    else:
+        table(app, rows)
+
+
+def table(app: App, rows: Sequence[Row]) -> None:
+    """Id, type, status, owner and title in columns; what cannot be read says why, below."""
+    app.out.table(("ID", "TYPE", "STATUS", "OWNER", "TITLE"), [_pieces(row) for row in rows])
+    for row in rows:
+        if row.problem:
+            app.out.wrapped(row.problem, "    ", "unreadable: ")
+
+
+def _pieces(row: Row) -> tuple[Piece, ...]:
+    if row.problem:
+        return ("?", "?", Styled("unreadable", "red"), "?", row.path)
+    return (
+        row.id or "?", row.type or "-", row.status or "-", row.owner or "-", row.title or "-"
+    )  # fmt: skip
+
+
+def _cell(row: Row, name: str) -> str:
+    from gitsync.services.catalogue import fields_of
+
+    value = getattr(row, name) if name in COLUMNS else fields_of(row).get(name)
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)

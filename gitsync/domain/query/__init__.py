@@ -1,0 +1,1 @@
+"""The query language of ``gitsync list``: text to terms, and terms against artifacts."""
