@@ -140,12 +140,18 @@ def set_state(ws: Workspace, text: str, status: str) -> StateChange:
     RefusedError ``schema.state`` or ``schema.transition``, which name what is possible, or
     ``artifact.no-states``; nothing was written then.
     """
+    found = show(ws, text)
+    needs = may_become(ws, found, status)
+    artifact = rewrite(ws, found, {ws.settings().schema.status_field: status})
+    return StateChange(artifact, found.head.status, artifact.raw != found.raw, needs)
+
+
+def may_become(ws: Workspace, found: Artifact, status: str) -> tuple[Requirement, ...]:
+    """Whose consent another state takes. Raises as :func:`set_state` does."""
     settings = ws.settings()
     schema, policy = settings.schema, settings.policy
-    found = show(ws, text)
     kind = schema.types.get(found.head.type or "")
-    document = frontmatter.parse(found.raw, found.path) if not found.problem else None
-    if kind is None or not kind.states or document is None:
+    if kind is None or not kind.states or found.problem:
         raise RefusedError(
             "artifact.no-states",
             found.problem or f"{found.path} is of no type that has states",
@@ -163,15 +169,29 @@ def set_state(ws: Workspace, text: str, status: str) -> StateChange:
         if isinstance(item, Violation):
             raise violated(item, policy)
         needs.append(item)
-    raw = document.with_field(schema.status_field, status)
+    return tuple(needs)
+
+
+def rewrite(ws: Workspace, found: Artifact, edits: Mapping[str, FieldValue]) -> Artifact:
+    """Set fields of an artifact's file; no other byte of it changes, and it is read back.
+
+    Raises RefusedError ``artifact.plain`` for a file without front matter.
+    """
+    schema = ws.settings().schema
+    raw = found.raw
+    for name, value in edits.items():
+        document = frontmatter.parse(raw, found.path)
+        if document is None:
+            raise RefusedError(
+                "artifact.plain", f"{found.path} has no front matter", where=Where(found.path)
+            )
+        raw = document.with_field(name, value)
     if raw != found.raw:
         target = ws.work_tree().root / found.path
         write_atomic(target, raw)
         if target.read_bytes() != raw:
             raise BugError("state.not-written", f"{found.path} does not read back as written")
-    head = read_head(raw, schema, found.path) or found.head
-    artifact = Artifact(found.path, head, raw)
-    return StateChange(artifact, found.head.status, raw != found.raw, tuple(needs))
+    return Artifact(found.path, read_head(raw, schema, found.path) or found.head, raw)
 
 
 def _ways(policy: Policy, kind: ArtifactType, status: str | None) -> str:

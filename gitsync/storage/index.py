@@ -170,7 +170,7 @@ class PositionIndex:
         try:
             effect = effects.Effect("index", str(self._path))
             written = effects.perform(effect, lambda: self._save(db, anchor, number, commit))
-        except sqlite3.OperationalError:
+        except (sqlite3.OperationalError, OSError):
             return
         except sqlite3.DatabaseError:
             self._discard()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault
 from gitsync.hooks import post_receive
-from gitsync.services import artifacts, clonehooks, copies, homehooks, rosters
+from gitsync.services import artifacts, authoring, clonehooks, copies, homehooks, rosters
 from gitsync.services.consenting import approve, find_proposal, withdraw
 from gitsync.services.founding import InitOptions, init
 from gitsync.services.joining import JoinOptions, join
@@ -368,7 +368,7 @@ def _recorded(ledger: Ledger) -> None:
 
 
 def _new(ledger: Ledger) -> object:
-    return artifacts.create(ledger.ws("james"), "plan", "A plan", {})
+    return authoring.create(ledger.ws("james"), "plan", "A plan", {})
 
 
 def _created(ledger: Ledger) -> None:

@@ -129,7 +129,7 @@ def test_a_run_that_is_killed_while_it_verifies_leaves_nothing_behind(ledger, ma
     job = runner(ledger, machine)
     before = refs(ledger)
     process = job.start("witness")
-    wait_until(lambda: list(job.work.glob("run.*/gitsync-witness-*/objects")), process)
+    wait_until(lambda: list(job.work.glob("run.*/gitsync-*/objects")), process)
     kill(process)
     assert refs(ledger) == before
     assert job.run("witness").code == 0

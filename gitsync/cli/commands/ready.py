@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitsync.cli.options import at_option, define, no_cache_option, query_argument
+from gitsync.cli.options import at_option, define, flag, no_cache_option, query_argument
 from gitsync.cli.rows import check_form, format_option, row_json, show_rows
+from gitsync.domain.errors import RefusedError
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
@@ -22,10 +23,11 @@ class Options:
     at: str | None = None
     form: str | None = None
     cache: bool = True
+    claim: bool = False
 
 
 def run(app: App, options: Options) -> None:
-    """Print the unfinished artifacts that wait for nothing."""
+    """Print the unfinished artifacts that wait for nothing, or claim the first that is free."""
     from gitsync.services.work import open_work
 
     def find(catalogue: Catalogue) -> list[Row]:
@@ -33,6 +35,9 @@ def run(app: App, options: Options) -> None:
         return [one.row for one in open_work(catalogue, options.query)[0] if not one.ties]
 
     found = app.reading(find, at=options.at, cache=options.cache)
+    if options.claim:
+        _claim(app, [row.id for row in found if row.id])
+        return
     if app.json:
         artifacts = [row_json(row) for row in found]
         app.out.json(app.document("ready", at=options.at, artifacts=artifacts))
@@ -44,6 +49,29 @@ def run(app: App, options: Options) -> None:
         show_rows(app, found, options.form)
 
 
+def _claim(app: App, ids: list[str]) -> None:
+    """Claim the first that nobody works on. Raises RefusedError ``claim.none``."""
+    from gitsync.cli.commands import claim as claiming
+    from gitsync.services.claiming import claim
+
+    for ident in ids:
+        try:
+            found = claim(app.ledger(), ident)
+        except RefusedError as error:
+            if error.code not in ("claim.taken", "claim.done"):
+                raise
+            continue
+        if app.json:
+            app.out.json(app.document("claim", **claiming.fields(app, found)))
+        else:
+            claiming.lines(app, found)
+        return
+    raise RefusedError(
+        "claim.none", "nothing is ready that is not somebody's work already",
+        hint="gitsync ready\ngitsync blocked",
+    )  # fmt: skip
+
+
 command = define(
     "ready",
     run,
@@ -52,8 +80,14 @@ command = define(
 
     What comes before is said by links such as depends. A state counts as finished where the schema
     says so, else where no transition leaves it. QUERY narrows it down, as in gitsync list.""",
-    example="gitsync ready\ngitsync ready owner:me --json",
-    params=(query_argument(), at_option(), format_option(), no_cache_option()),
+    example="gitsync ready\ngitsync ready owner:me --json\ngitsync ready type:task --claim",
+    params=(
+        query_argument(),
+        at_option(),
+        format_option(),
+        no_cache_option(),
+        flag("--claim", help="Claim the first that is free."),
+    ),
     fresh=True,
     query=True,
 )

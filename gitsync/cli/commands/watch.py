@@ -1,0 +1,127 @@
+"""``gitsync watch``."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gitsync.cli.changes import kind_of
+from gitsync.cli.options import define, duration_option, flag
+from gitsync.cli.output import Styled
+
+if TYPE_CHECKING:
+    from gitsync.cli.app import App
+    from gitsync.services.news import News
+    from gitsync.services.watch import Event
+
+_SHOWN = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """``interval`` in seconds; ``offline`` asks no remote, ``poll`` looks at files by itself."""
+
+    interval: float | None = None
+    offline: bool = False
+    poll: bool = False
+
+
+def run(app: App, options: Options) -> None:
+    """Tell what happens until one is stopped."""
+    from gitsync.services.watch import INTERVAL_SECONDS, WatchOptions, watch
+
+    ws = app.ledger()
+    wanted = WatchOptions(
+        interval=options.interval or INTERVAL_SECONDS,
+        fetch=not options.offline,
+        polling=options.poll,
+    )
+    if not app.json:
+        app.out.note(f"watching {ws.work_tree().root}; Ctrl-C stops")
+    for event in watch(app.ledger, wanted):
+        if app.json:
+            app.out.json(app.document("watch", **_fields(app, event)))
+        else:
+            _line(app, event)
+        app.out.streams.stdout.flush()
+
+
+def _fields(app: App, event: Event) -> dict[str, Any]:
+    from gitsync.codec.receipts import moment
+    from gitsync.services.news import News
+    from gitsync.services.watch import Linted
+
+    at = moment(app.host.seconds())
+    if isinstance(event, News):
+        return {
+            "event": "change", "at": at, "position": event.position, "id": event.change.id,
+            "kind": kind_of(event.change), "title": event.change.title,
+            "fields": [
+                {"field": one.name, "before": _plain(one.before), "after": _plain(one.after)}
+                for one in event.change.fields
+            ],
+        }  # fmt: skip
+    if isinstance(event, Linted):
+        problems = [
+            {"code": one.code, "message": one.message, "line": one.where.line}
+            for one in event.findings
+        ]
+        return {"event": "file", "at": at, "path": event.path, "problems": problems}
+    return {"event": "trouble", "at": at, "code": event.code, "why": event.why}
+
+
+def _line(app: App, event: Event) -> None:
+    from gitsync.services.news import News
+    from gitsync.services.watch import Linted
+
+    clock = time.strftime("%H:%M:%S", time.localtime(app.host.now()))
+    out = app.out
+    if isinstance(event, News):
+        out.line(f"{clock}  {event.change.id} {_said(event)} ({event.position})")
+    elif isinstance(event, Linted):
+        if not event.findings:
+            out.line(f"{clock}  {event.path} is in order again")
+        for one in event.findings:
+            place = f"{event.path}:{one.where.line}" if one.where.line else event.path
+            out.line(f"{clock}  ", Styled(place, "yellow"), f" {one.message}")
+    else:
+        out.line(f"{clock}  ", Styled("nothing was heard: ", "yellow"), event.why)
+
+
+def _said(event: News) -> str:
+    """The state that an artifact went to, else what else became of it."""
+    change = event.change
+    if change.before is None or change.after is None:
+        return f"{kind_of(change)} {change.title or ''}".rstrip()
+    old, new = change.before.entry.status, change.after.entry.status
+    if old != new:
+        return f"{old or 'no status'} -> {new or 'no status'}"
+    names = [one.name for one in change.fields]
+    return f"changed {', '.join(names)[:_SHOWN]}" if names else "changed its text"
+
+
+def _plain(value: object) -> object:
+    """A field's value as JSON has it."""
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    return str(value)
+
+
+command = define(
+    "watch",
+    run,
+    Options,
+    help="""Tell what changes as it happens: files that you save, snapshots, what others work on.
+
+    Saved files are linted. The home is asked every 30 seconds, and what it shows is verified; no
+    file and no branch of yours is moved. With --json each event is a document on a line.""",
+    example="gitsync watch\ngitsync watch --interval 2s --json",
+    params=(
+        duration_option("--interval", "TIME", "How often to ask the home, say 2s or 5m."),
+        flag("--offline", help="Do not ask the home."),
+        flag("--poll", help="Look at the files every second, where the disk does not notify."),
+    ),
+)
