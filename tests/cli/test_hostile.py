@@ -83,7 +83,7 @@ SILENT = {
     "init": "founds a ledger of its own: nothing of others is there yet",
     "id new": "makes a key",
     "completion": "prints a fixed script",
-    "watch": "never ends; its lines go through the same output (tests/integration/test_watch.py)",
+    "watch": "never ends; its lines go through the same output (tests/cli/test_cmd_watch.py)",
 }
 
 

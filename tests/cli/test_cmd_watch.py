@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import signal
@@ -12,9 +11,10 @@ import threading
 import time
 
 import pytest
-from ledgerkit import plan
 
 from gitsync.storage.watching import FileWatch, is_temporary
+from tests.cli.conftest import read_document
+from tests.integration.ledgerkit import plan
 
 SECONDS = 60
 
@@ -27,9 +27,11 @@ class Watched:
             [sys.executable, "-m", "gitsync", "watch", *args], cwd=folder, env=dict(os.environ),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
+        self.json = "--json" in args
         self.lines: queue.Queue[str] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
-        assert "Ctrl-C stops" in self.process.stderr.readline() or "--json" in args
+        if not self.json:
+            assert "Ctrl-C stops" in self.process.stderr.readline()
 
     def _read(self) -> None:
         for line in self.process.stdout:
@@ -117,19 +119,19 @@ def test_a_home_that_is_away_is_said_once_and_events_are_documents(ledger, watch
     shared(ledger)
     running = watched("--interval", "1s", "--json")
     ledger.hub.rename(ledger.root / "away.git")
-    found = json.loads(running.until("remote.unreachable"))
-    assert (found["schema"], found["event"]) == ("gitsync/watch/1", "trouble")
+    found = read_document(running.until("remote.unreachable"), "watch")
+    assert found["event"] == "trouble"
     time.sleep(3)
     assert running.lines.empty()
     (ledger.root / "away.git").rename(ledger.hub)
     work(ledger, "committed")
-    found = json.loads(running.until("committed"))
+    found = read_document(running.until("committed"), "watch")
     assert (found["event"], found["id"], found["position"]) == ("change", "plan-bbbbbb", "alice@1")
     assert {"field": "status", "before": "draft", "after": "committed"} in found["fields"]
 
 
 def test_a_branch_that_is_signed_by_somebody_else_is_no_news(ledger, watched):
-    from ledgerkit import Hand
+    from tests.integration.ledgerkit import Hand
 
     shared(ledger)
     running = watched("--interval", "1s")
