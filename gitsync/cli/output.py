@@ -165,6 +165,10 @@ class Output:
         """A JSON document: indented, escaped to ASCII, so safe on any terminal."""
         self._raw(self.streams.stdout, json_text(document, indent=2))
 
+    def json_event(self, document: Mapping[str, Any]) -> None:
+        """One of a stream of JSON documents, on a line of its own."""
+        self._raw(self.streams.stdout, json_text(document, indent=None))
+
     def json_error(self, document: Mapping[str, Any]) -> None:
         """An error as one line of JSON on standard error."""
         self._raw(self.streams.stderr, json_text(document, indent=None))

@@ -75,7 +75,8 @@ READING = (
     "witness install-ci \x1b[31m", "resolve", "resolve plan-bcdfgk", "resolve \x1b[31m",
     "ready", "blocked", "graph", "graph plan-bcdfgk --format dot", "graph --format mermaid",
     "diff", "diff common@1..common@2", "diff \x1b[31m", "trace plan-bcdfgk", "trace \x1b[31m",
-    "log plan-bcdfgk", "list type:\x1b[31m", "list --fresh", "claim plan-bcdfgk", "claim \x1b[31m", "ready --claim",
+    "log plan-bcdfgk", "list type:\x1b[31m", "list --fresh",
+    "claim plan-bcdfgk", "claim \x1b[31m", "ready --claim",
 )  # fmt: skip
 
 # Commands that show nothing but what they were given, each with the reason.

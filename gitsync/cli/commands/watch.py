@@ -41,7 +41,7 @@ def run(app: App, options: Options) -> None:
         app.out.note(f"watching {ws.work_tree().root}; Ctrl-C stops")
     for event in watch(app.ledger, wanted):
         if app.json:
-            app.out.json(app.document("watch", **_fields(app, event)))
+            app.out.json_event(app.document("watch", **_fields(app, event)))
         else:
             _line(app, event)
         app.out.streams.stdout.flush()
