@@ -104,10 +104,25 @@ def _work(ws: Workspace, domain: str, before: Oid | None, tip: Oid) -> Iterator[
     signer = ws.settings().roster.person(ws.facts.signer(tip).blob)
     if signer != person_of(domain):
         raise VerificationError("ref.not-yours", f"its tip is signed by {signer or 'a stranger'}")
-    base = ws.facts.commit(before).tree if before is not None else common
+    base = common
+    if before is not None and not _landed(ws, before):
+        base = ws.facts.commit(before).tree
     for change in compare(ws, base, commit.tree).artifacts:
         if change.id in own:
             yield News(_position(commit.message, domain), change)
+
+
+def _landed(ws: Workspace, oid: Oid) -> bool:
+    """Whether a commit is part of the ledger: then what it held is what ``common`` held."""
+    from gitsync.services.chain import ready_index
+
+    verified = ws.verified()
+    index = ws.index()
+    try:
+        ready_index(ws.facts, index, verified.anchor, verified.number, verified.commit)
+        return index.get(oid) is not None
+    finally:
+        index.close()
 
 
 def _position(message: bytes, domain: str) -> str:
