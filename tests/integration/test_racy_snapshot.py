@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+from gitsync.domain.merge.trees import entry_at
+from gitsync.domain.objects import Oid
+
 
 def test_an_edit_as_young_as_the_index_is_taken(ledger):
     file = ledger.write("james", "notes/a.md", "status: aaaaa\n")
@@ -18,4 +21,5 @@ def test_an_edit_as_young_as_the_index_is_taken(ledger):
     os.utime(ledger.folder("james") / ".git/index", ns=(moment, moment))
     files = ws.work_tree()
     tree = files.tree_of_files(files.tip())
-    assert ws.repo.git("show", f"{tree}:notes/a.md").out == b"status: bbbbb\n"
+    entry = entry_at(ws.facts, tree, b"notes/a.md")
+    assert ws.facts.blob(Oid(entry[1].hex())) == b"status: bbbbb\n"
