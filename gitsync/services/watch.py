@@ -15,6 +15,7 @@ from gitsync.storage.watching import FileWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from gitsync.domain.lint import Finding
     from gitsync.services.workspace import Workspace
@@ -41,7 +42,15 @@ class Linted:
     findings: tuple[Finding, ...]
 
 
-Event = News | Trouble | Linted
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """From here on nothing below ``root`` changes unseen."""
+
+    root: Path
+
+
+Told = News | Trouble | Linted
+Event = Told | Watching
 
 
 def watch(opened: Callable[[], Workspace], options: WatchOptions) -> Iterator[Event]:
@@ -53,6 +62,7 @@ def watch(opened: Callable[[], Workspace], options: WatchOptions) -> Iterator[Ev
     heard = True
     due = host.monotonic()
     with FileWatch(root, polling=options.polling) as files:
+        yield Watching(root)
         while True:
             if options.fetch and host.monotonic() >= due:
                 troubled = False

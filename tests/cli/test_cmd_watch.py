@@ -27,11 +27,9 @@ class Watched:
             [sys.executable, "-m", "gitsync", "watch", *args], cwd=folder, env=dict(os.environ),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        self.json = "--json" in args
         self.lines: queue.Queue[str] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
-        if not self.json:
-            assert "Ctrl-C stops" in self.process.stderr.readline()
+        assert "Ctrl-C stops" in self.process.stderr.readline()
 
     def _read(self) -> None:
         for line in self.process.stdout:
@@ -49,6 +47,17 @@ class Watched:
             if text in seen[-1]:
                 return seen[-1]
         raise AssertionError(f"{text!r} did not come: {seen}")
+
+    def has_looked(self, folder) -> None:
+        """Wait until the home was asked twice: what was there before is told, or never will be."""
+        file = folder / ".git/gitsync/heard-origin"
+        for _ in range(2):
+            before = file.stat().st_mtime_ns if file.exists() else 0
+            end = time.monotonic() + SECONDS
+            while time.monotonic() < end:
+                if file.exists() and file.stat().st_mtime_ns != before:
+                    break
+                time.sleep(0.05)
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGINT)
@@ -89,7 +98,7 @@ def test_what_others_work_on_and_what_lands_is_told_once(ledger, watched):
     shared(ledger)
     work(ledger, "draft\ntags: [a]")
     running = watched("--interval", "1s")
-    time.sleep(3)
+    running.has_looked(ledger.folder("james"))
     work(ledger, "committed")
     line = running.until("(alice@2)")
     assert line.endswith("plan-bbbbbb draft -> committed (alice@2)")
@@ -97,7 +106,7 @@ def test_what_others_work_on_and_what_lands_is_told_once(ledger, watched):
     ledger.witness()
     line = running.until("(common@3)")
     assert line.endswith("plan-bbbbbb draft -> committed (common@3)")
-    time.sleep(2)
+    running.has_looked(ledger.folder("james"))
     assert running.lines.empty()
     assert running.stop() == 130
 
@@ -105,7 +114,6 @@ def test_what_others_work_on_and_what_lands_is_told_once(ledger, watched):
 def test_a_file_is_linted_when_it_is_saved(ledger, watched):
     shared(ledger)
     running = watched("--offline")
-    time.sleep(1)
     file = ledger.folder("james") / "plans/p.md"
     file.with_name(".p.md.swp").write_text("x")
     file.write_bytes(plan(status="nonsense"))
@@ -135,7 +143,7 @@ def test_a_branch_that_is_signed_by_somebody_else_is_no_news(ledger, watched):
 
     shared(ledger)
     running = watched("--interval", "1s")
-    time.sleep(3)
+    running.has_looked(ledger.folder("james"))
     hand = Hand(ledger)
     hand.put("refs/heads/people/alice", hand.change("carol", {"plans/p.md": plan(status="x")}))
     assert "signed by carol" in running.until("alice's branch")

@@ -13,7 +13,7 @@ from gitsync.cli.output import Styled
 if TYPE_CHECKING:
     from gitsync.cli.app import App
     from gitsync.services.news import News
-    from gitsync.services.watch import Event
+    from gitsync.services.watch import Told
 
 _SHOWN = 40
 
@@ -29,25 +29,25 @@ class Options:
 
 def run(app: App, options: Options) -> None:
     """Tell what happens until one is stopped."""
-    from gitsync.services.watch import INTERVAL_SECONDS, WatchOptions, watch
+    from gitsync.services.watch import INTERVAL_SECONDS, Watching, WatchOptions, watch
 
-    ws = app.ledger()
     wanted = WatchOptions(
         interval=options.interval or INTERVAL_SECONDS,
         fetch=not options.offline,
         polling=options.poll,
     )
-    if not app.json:
-        app.out.note(f"watching {ws.work_tree().root}; Ctrl-C stops")
     for event in watch(app.ledger, wanted):
-        if app.json:
+        if isinstance(event, Watching):
+            app.out.note(f"watching {event.root}; Ctrl-C stops")
+        elif app.json:
             app.out.json_event(app.document("watch", **_fields(app, event)))
         else:
             _line(app, event)
         app.out.streams.stdout.flush()
+        app.out.streams.stderr.flush()
 
 
-def _fields(app: App, event: Event) -> dict[str, Any]:
+def _fields(app: App, event: Told) -> dict[str, Any]:
     from gitsync.codec.receipts import moment
     from gitsync.services.news import News
     from gitsync.services.watch import Linted
@@ -71,7 +71,7 @@ def _fields(app: App, event: Event) -> dict[str, Any]:
     return {"event": "trouble", "at": at, "code": event.code, "why": event.why}
 
 
-def _line(app: App, event: Event) -> None:
+def _line(app: App, event: Told) -> None:
     from gitsync.services.news import News
     from gitsync.services.watch import Linted
 
