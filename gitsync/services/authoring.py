@@ -16,6 +16,7 @@ from gitsync.domain.merge.trees import entry_at
 from gitsync.domain.objects import Oid
 from gitsync.domain.schema import Violation
 from gitsync.services.artifacts import Artifact, listing, show, tree_files
+from gitsync.storage.batchfiles import sweep
 from gitsync.storage.durable import make_folder, write_atomic, write_new
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def create(ws: Workspace, kind: str, title: str, values: Mapping[str, str]) -> C
     path = new_path(known.folder, ident, title, known.file)
     target = ws.work_tree().root / path
     make_folder(target.parent)
+    sweep(target.parent)
     write_new(target, raw)
     return Created(ident, path)
 
@@ -188,6 +190,7 @@ def rewrite(ws: Workspace, found: Artifact, edits: Mapping[str, FieldValue]) -> 
         raw = document.with_field(name, value)
     if raw != found.raw:
         target = ws.work_tree().root / found.path
+        sweep(target.parent)
         write_atomic(target, raw)
         if target.read_bytes() != raw:
             raise BugError("state.not-written", f"{found.path} does not read back as written")
