@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sqlite3
 import subprocess
-import sys
-import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from gitsync.domain.errors import RefusedError
 from gitsync.storage import effects
+from tests.faults.kit import killed_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -180,19 +178,14 @@ def test_killed_anywhere_and_run_again_it_is_whole(landed):
     landed.witness()
     landed.pull("james")
     out = landed.root / "out"
-    command = [sys.executable, "-m", "gitsync", "-C", str(landed.folder("james")), "export"]
-    seen = set()
-    for wait in (0.2, 0.3, 0.4, 0.55, 0.8):
-        for position in ("common@3", "common@4"):
-            process = subprocess.Popen([*command, position, "--to", str(out)],
-                                       env=dict(os.environ), stdout=subprocess.DEVNULL)  # fmt: skip
-            time.sleep(wait)
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            if out.exists():  # whole, or not there
-                subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=out, check=True)
-            seen.add((out.exists(), process.returncode))
+    killed = 0
+    for at in range(1, 700, 23):
+        position = ("common@3", "common@4")[at % 2]
+        run = partial(landed.cli, "james", "export", position, "--to", str(out))
+        killed += killed_at(run, at, after=bool(at % 3))
+        if out.exists():  # whole, or not there
+            subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=out, check=True)
+    assert killed > 5
     assert landed.cli("james", "export", "common@4", "--to", str(out)).code == 0
     assert "notes/149.md" in contents(out)
     assert not list(landed.root.glob("tmp_gitsync_*"))
-    assert {code for _, code in seen} & {-9}, "at least one of the runs was killed"

