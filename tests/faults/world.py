@@ -57,7 +57,7 @@ class Scene:
 
 @contextmanager
 def scene(scenario: Scenario, root: Path) -> Iterator[Scene]:
-    """Build a scenario's world below ``root``; its state folder is ``root/work/state``."""
+    """Build a scenario's world below ``root``, whose state folder lies beside its clones."""
     work, kept = root / "work", root / "kept"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
