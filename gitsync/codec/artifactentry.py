@@ -8,13 +8,22 @@ from typing import TYPE_CHECKING
 from gitsync.codec import frontmatter
 from gitsync.domain.errors import FormatError, GitsyncError
 from gitsync.domain.links import link_values
-from gitsync.domain.query.records import MAX_TEXT_CHARS, PATH_MARK, values_of, words_of
+from gitsync.domain.query.records import (
+    MAX_TEXT_CHARS,
+    PATH_MARK,
+    Record,
+    fold,
+    values_of,
+    words_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gitsync.codec.frontmatter import Document
     from gitsync.domain.query.vocabulary import Vocabulary
+
+_ENDINGS = (".md", ".markdown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,19 @@ def entry_of(raw: bytes, vocabulary: Vocabulary) -> Entry | None:
     return Entry(
         ident, kind, status, title, None if owner is None else _plain(owner), None,
         fields, values, links, body,
+    )  # fmt: skip
+
+
+def record_of(raw: bytes, path: str, vocabulary: Vocabulary) -> Record | None:
+    """A file's content as queries see it at ``path``; None where it is no artifact that can be
+    read."""
+    entry = entry_of(raw, vocabulary) if path.endswith(_ENDINGS) else None
+    if entry is None or entry.problem is not None:
+        return None
+    kind = entry.type or vocabulary.type_at(path) or ""
+    return Record(
+        path, fold(kind), entry.status, values=entry.values, links=entry.links, ident=entry.id or "",
+        title_words=words_of(entry.title or ""), words=words_of(entry.body),
     )  # fmt: skip
 
 

@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING
 from gitsync.codec.yamltext_typed import Reader, load_present
 from gitsync.domain.errors import FormatError
 from gitsync.domain.globs import compile_glob
-from gitsync.domain.policy import Limits, Policy, Role, Rule, Transition
+from gitsync.domain.policy import LeaseRules, Limits, Policy, Role, Rule, Transition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 FILE = ".gitsync/policy.yaml"
 
 _SIZES = {"": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _TIMES = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _QUANTITY = re.compile(r"([0-9]{1,12}) ?([A-Za-z]{0,3})")
+_LEASE_TIMES = ("grace", "credit", "answer")
 _ARROW = re.compile(r"(\S.*?)\s+->\s+(\S.*)")
 
 _UNITS: Mapping[str, tuple[str, Mapping[str, int]]] = {
@@ -49,6 +51,7 @@ def parse(data: bytes | None, file: str = FILE) -> Policy:
     roles = {name: _role(reader, name, value) for name, value in raw.roles.items()}
     rules = tuple(_rule(reader, index, value) for index, value in enumerate(raw.rules))
     limits = _limits(reader, raw.limits)
+    leases = _leases(reader, raw.leases)
     for index, pattern in enumerate(raw.deny):
         reader.make(partial(compile_glob, pattern), ("deny", index))
     return reader.make(
@@ -61,6 +64,7 @@ def parse(data: bytes | None, file: str = FILE) -> Policy:
             rules=rules,
             deny=tuple(raw.deny),
             limits=limits,
+            leases=leases,
         ),
         (),
     )
@@ -129,6 +133,23 @@ def _limits(reader: Reader, value: object) -> Limits:
     return reader.make(lambda: Limits(**known), ("limits",))
 
 
+def _leases(reader: Reader, value: object) -> LeaseRules:
+    from gitsync.codec import yamltext_shapes as shapes
+
+    raw = reader.typed(value, shapes.LeasesShape, ("leases",))
+    known: dict[str, Any] = {}
+    for name in _LEASE_TIMES:
+        given = getattr(raw, name)
+        if given is not None:
+            known[name] = reader.make(partial(_quantity, given, _TIMES), ("leases", name))
+    for name in ("unanswered", "breakers"):
+        if getattr(raw, name) is not None:
+            known[name] = getattr(raw, name)
+    if raw.escalate_to is not None:
+        known["escalate_to"] = tuple(raw.escalate_to)
+    return reader.make(lambda: LeaseRules(**known), ("leases",))
+
+
 def _quantity(given: int | str, units: Mapping[str, int]) -> int:
     if isinstance(given, int):
         return given
@@ -144,24 +165,28 @@ def compose(policy: Policy) -> bytes:
     """A policy file without comments: ``parse(compose(policy)) == policy``."""
     from gitsync.codec.yamltext import dump
 
-    return dump(
-        {
-            "version": policy.version,
-            "space": policy.space,
-            "home": policy.home,
-            "merge": policy.merge,
-            "roles": {
-                role.name: {"people": sorted(role.people), "threshold": role.threshold}
-                for role in policy.roles.values()
-            },
-            "rules": [_rule_fields(rule) for rule in policy.rules],
-            "deny": list(policy.deny),
-            "limits": {
-                name.replace("_", "-"): getattr(policy.limits, attribute)
-                for name, (attribute, _) in _UNITS.items()
-            },
+    fields: dict[str, object] = {
+        "version": policy.version,
+        "space": policy.space,
+        "home": policy.home,
+        "merge": policy.merge,
+        "roles": {
+            role.name: {"people": sorted(role.people), "threshold": role.threshold}
+            for role in policy.roles.values()
+        },
+        "rules": [_rule_fields(rule) for rule in policy.rules],
+        "deny": list(policy.deny),
+        "limits": {
+            name.replace("_", "-"): getattr(policy.limits, attribute)
+            for name, (attribute, _) in _UNITS.items()
+        },
+    }
+    if policy.leases != LeaseRules():
+        leases = {
+            name.replace("_", "-"): getattr(policy.leases, name) for name in LeaseRules.__slots__
         }
-    )
+        fields["leases"] = leases | {"escalate-to": list(policy.leases.escalate_to)}
+    return dump(fields)
 
 
 def _rule_fields(rule: Rule) -> dict[str, object]:

@@ -29,6 +29,7 @@ APPROVAL = "Gitsync-Approval"
 LOCKS = "Gitsync-Locks"
 RECEIPTS = "Gitsync-Receipts"
 MERGE = "Gitsync-Merge"
+CANONICAL = "Canonical"
 DOMAIN = "Gitsync-Domain"
 
 _OID = re.compile(r"[0-9a-f]{40}")
@@ -130,6 +131,8 @@ def snapshot_message(record: SnapshotRecord, subject: str) -> bytes:
     if record.receipts is not None:
         pairs.append((RECEIPTS, record.receipts))
     pairs.append((MERGE, str(record.merge)))
+    if record.canonical:
+        pairs.append((CANONICAL, "yes"))
     return trailers.compose(title, pairs)
 
 
@@ -161,4 +164,5 @@ def read_snapshot(message: bytes) -> SnapshotRecord:
         leases=tuple(_int(value, LEASE) for value in _many(found, LEASE)),
         locks=_opt_oid(found, LOCKS),
         receipts=_opt_oid(found, RECEIPTS),
+        canonical=found.one(CANONICAL) == "yes",
     )

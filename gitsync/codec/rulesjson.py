@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from gitsync.domain.errors import FormatError
 from gitsync.domain.links import Link
-from gitsync.domain.policy import Limits, Policy, Role, Rule
+from gitsync.domain.policy import LeaseRules, Limits, Policy, Role, Rule
 from gitsync.domain.schema import ArtifactType, Guard, Move, Schema
 
 if TYPE_CHECKING:
     from gitsync.domain.objects import Oid
 
 #: Raised with every change of the classes that are kept.
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,13 @@ def _policy(raw: dict[str, Any]) -> Policy:
         for name, role in raw["roles"].items()
     }
     rules = tuple(Rule(**_fixed(rule)) for rule in raw["rules"])
-    given = _fixed(raw) | {"roles": roles, "rules": rules, "limits": Limits(**raw["limits"])}
-    return Policy(**given)
+    parts = {
+        "roles": roles,
+        "rules": rules,
+        "limits": Limits(**raw["limits"]),
+        "leases": LeaseRules(**_fixed(raw["leases"])),
+    }
+    return Policy(**_fixed(raw) | parts)
 
 
 def _schema(raw: dict[str, Any]) -> Schema:

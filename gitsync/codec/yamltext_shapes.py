@@ -39,6 +39,15 @@ class LimitsShape(_Struct):
     retention: int | str | None = None
 
 
+class LeasesShape(_Struct):
+    grace: int | str | None = None
+    credit: int | str | None = None
+    answer: int | str | None = None
+    unanswered: Name | None = None
+    escalate_to: list[Name] | None = None
+    breakers: Name | None = None
+
+
 class PolicyShape(_Struct):
     version: int
     space: Name
@@ -48,6 +57,7 @@ class PolicyShape(_Struct):
     rules: list[object] = []
     deny: list[Name] = []
     limits: dict[str, object] = {}
+    leases: dict[str, object] = {}
 
 
 class MoveShape(_Struct):

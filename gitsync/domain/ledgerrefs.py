@@ -10,6 +10,7 @@ from gitsync.domain.errors import RefusedError, UsageError
 from gitsync.domain.names import (
     APPROVALS,
     LOCKS_REF,
+    NODES,
     PEOPLE,
     PROPOSALS,
     REQUESTS,
@@ -35,6 +36,7 @@ class RefKind(Enum):
     PROPOSAL = "a proposal"
     APPROVAL = "an approval"
     REQUEST = "a request to join"
+    NODE = "a heartbeat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ def _exact(ref: str, space: str) -> LedgerRef | None:
     fixed = {branch: RefKind.SPACE, receipts: RefKind.RECEIPTS, LOCKS_REF: RefKind.LOCKS}
     if ref in fixed:
         return LedgerRef(ref, fixed[ref], space)
+    if ref.startswith(NODES) and _is_domain(ref.removeprefix(NODES)):
+        return LedgerRef(ref, RefKind.NODE, ref.removeprefix(NODES))
     for prefix, use in _RESERVED.items():
         if ref.startswith(prefix):
             raise RefusedError("ref.reserved", f"{ref}: {prefix} is kept for {use}")

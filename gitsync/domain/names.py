@@ -13,6 +13,7 @@ PROPOSALS = "refs/heads/proposals/"
 APPROVALS = "refs/heads/approvals/"
 PEOPLE = "refs/heads/people/"
 REQUESTS = "refs/heads/gitsync/requests/"
+NODES = "refs/gitsync/nodes/"
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,37}[a-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL}){{0,2}}")

@@ -188,6 +188,42 @@ class Limits:
                 raise _refuse("policy.limit", f"{value} is not a limit", f"limits.{name}")
 
 
+UNANSWERED = ("wait", "allow", "deny", "escalate")
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRules:
+    """What a policy says of leases, times in seconds (docs/reference/leases.md).
+
+    ``grace`` is added to a lease's duration before it lapses. ``credit`` is the most that one run
+    of the witness adds to the time that it has observed, so that a wrong clock costs nobody their
+    lease. A request without an answer for ``answer`` is treated as ``unanswered`` says; on
+    ``escalate`` the people ``escalate_to`` may answer it. ``breakers`` is the role that may break
+    leases. Raises FormatError ``policy.leases``.
+    """
+
+    grace: int = 900
+    credit: int = 3600
+    answer: int = DAY
+    unanswered: str = "wait"
+    escalate_to: tuple[str, ...] = ()
+    breakers: str = ROOT
+
+    def __post_init__(self) -> None:
+        for name in ("grace", "credit", "answer"):
+            if not 0 < getattr(self, name) < 2**53:
+                raise _refuse("policy.leases", f"{name} is not a time", f"leases.{name}")
+        if self.unanswered not in UNANSWERED:
+            raise _refuse(
+                "policy.leases", f"{self.unanswered[:40]!r} is no treatment of a request",
+                "leases.unanswered", f"known: {', '.join(UNANSWERED)}",
+            )  # fmt: skip
+        if self.unanswered == "escalate" and not self.escalate_to:
+            raise _refuse("policy.leases", "nobody is named to escalate to", "leases.escalate-to")
+        for person in self.escalate_to:
+            _check_person(person, "leases.escalate-to")
+
+
 @dataclass(frozen=True, slots=True)
 class Requirement:
     """``role``'s threshold must agree to the changes at ``paths``, says ``rule``.
@@ -233,6 +269,7 @@ class Policy:
     rules: tuple[Rule, ...] = ()
     deny: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    leases: LeaseRules = field(default_factory=LeaseRules)
 
     def __post_init__(self) -> None:
         if self.version < 1:
@@ -271,6 +308,13 @@ class Policy:
                 raise _refuse("policy.duplicate-rule", f"two rules are named {rule.name}",
                               f"{place}.name")  # fmt: skip
             seen.add(rule.name)
+        if self.leases.breakers not in self.roles:
+            raise _refuse(
+                "policy.unknown-role",
+                f"the unknown role {self.leases.breakers[:40]!r} would break leases",
+                "leases.breakers",
+                f"known roles: {', '.join(sorted(self.roles))}",
+            )
 
     @property
     def witnesses(self) -> frozenset[str]:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from gitsync.domain.artifact import ArtifactHead
+    from gitsync.domain.leases.values import Locks
     from gitsync.domain.merge.heads import Head
     from gitsync.domain.objects import Commit, Oid, Tree
     from gitsync.domain.policy import Policy
+    from gitsync.domain.query.records import Record
     from gitsync.domain.records import CommitRecord
     from gitsync.domain.roster import PublicKey, Roster
     from gitsync.domain.schema import Schema
@@ -75,17 +77,30 @@ class Facts(Objects, Protocol):
     def settings(self, tree: Oid) -> Settings:
         """The settings in a root tree. Raises FormatError or RefusedError when unreadable."""
 
+    def locks(self, tip: Oid) -> Locks:
+        """What the locks ref holds at the commit ``tip``.
+
+        Raises FormatError ``locks.malformed``.
+        """
+
     def head(self, blob: Oid, schema: Schema, path: str | None = None) -> ArtifactHead | None:
         """A file's identity and state; None for a file without front matter.
 
         ``path`` lets the schema tell the type of a file that names none.
         """
 
+    def described(self, blob: Oid, schema: Schema, path: str) -> Record | None:
+        """An artifact as queries see it; None for a file that is none, or cannot be read."""
+
     def paths_of(self, tree: Oid, ident: str, schema: Schema) -> tuple[bytes, ...]:
         """The Markdown files below a root tree that carry the id ``ident``, ordered by path."""
 
     def head_problem(self, raw: bytes) -> str | None:
         """Why a file's front matter cannot be read, or None."""
+
+    def canonical(self, raw: bytes, schema: Schema) -> bytes:
+        """A file with its front matter in canonical form; as it is where it has none or cannot be
+        put in form without a change of meaning."""
 
     def read_head(self, raw: bytes) -> Head:
         """Front matter, from the file's first byte to its closing fence, by fields.

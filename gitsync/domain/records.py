@@ -17,6 +17,11 @@ JOIN_REQUEST = "join-request"
 STATE = "state"
 RECEIPTS = "receipts"
 STAMP = "stamp"
+LEASE_TAKEN = "lease"
+LEASE_RELEASE = "lease-release"
+LEASE_BREAK = "lease-break"
+LEASE_ANSWER = "lease-answer"
+HEARTBEAT = "heartbeat"
 
 # Rules of receipts that bind a commit wherever it turns up again.
 WITHDRAWN = "proposal.withdrawn"
@@ -53,7 +58,8 @@ class SnapshotRecord:
     """Everything that the trailers of ``<space>@<number>`` state.
 
     ``proposal`` and ``name`` are None for the founding snapshot only. ``locks`` and ``receipts``
-    are the tips that the witness saw when it decided.
+    are the tips that the witness saw when it decided. ``canonical``: files that both sides changed
+    were merged by their canonical forms.
     """
 
     space: str
@@ -66,6 +72,7 @@ class SnapshotRecord:
     leases: tuple[int, ...] = ()
     locks: Oid | None = None
     receipts: Oid | None = None
+    canonical: bool = False
 
 
 @dataclass(frozen=True, slots=True)

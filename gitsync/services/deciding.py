@@ -13,6 +13,7 @@ from gitsync.codec import trailers
 from gitsync.codec.gitobjects import commit_payload, encode_commit
 from gitsync.codec.records import printable
 from gitsync.domain.errors import EnvironmentFault, GitsyncError
+from gitsync.domain.leases.values import Request
 from gitsync.domain.ledger.history import Incoming, incoming
 from gitsync.domain.ledger.judge import judge
 from gitsync.domain.ledger.order import in_order
@@ -30,6 +31,7 @@ from gitsync.domain.names import ProposalName, parse_proposal_ref, person_of
 from gitsync.domain.objects import Commit, Oid
 from gitsync.domain.records import SUPERSEDED, WITHDRAWN, Receipt
 from gitsync.services.batch import Batch, Landed, Notary
+from gitsync.services.locksref import locks_at
 from gitsync.services.receiptbook import ReceiptBook
 from gitsync.services.replay import build, places_after
 from gitsync.services.takebacks import TakeBacks, TakenBack, person_behind, take_backs
@@ -89,10 +91,17 @@ class Pass:
         self.left = limit
         self.rejected = rejected or {}
         self.book = ReceiptBook(facts, view.receipts)
+        self.locks = locks_at(facts, view.locks)
         self.batch = Batch(state)
         self._approvals: dict[Oid, list[tuple[str, Oid]]] = {}
         self._gone = TakeBacks()
         self._deposed = False
+
+    def follow(self, view: RefView) -> None:
+        """Go on from what was emitted: later decisions rest on it, and their snapshots say so."""
+        self.view = view
+        self.book = ReceiptBook(self.facts, view.receipts)
+        self.locks = locks_at(self.facts, view.locks)
 
     def batches(self) -> Iterator[Batch]:
         """Decide everything; yields what is to be emitted, piece by piece.
@@ -102,7 +111,9 @@ class Pass:
         self._take_back()
         self._collect_approvals()
         pending = self._pending()
-        order = in_order(self.facts, self.index, pending)
+        self._settle_requests()
+        queue = {one.proposal: one.place for one in reversed(self.locks.queue())}
+        order = in_order(self.facts, self.index, pending, queue)
         for candidate in order:
             if self.left is not None and self.left <= 0:
                 self._receive(candidate)
@@ -252,9 +263,27 @@ class Pass:
             again = self._receipt(tip, name.ref, known.outcome, known.rule, known.why)
             self.batch.receipts.append(replace(again, number=known.number, snapshot=known.snapshot))
 
+    def _settle_requests(self) -> None:
+        """Requests of proposals that are no longer there, or were answered for good."""
+        pending = set(self.view.proposals.values())
+        for _, proposal in self.locks.requests:
+            if proposal not in pending or self.index.get(proposal) is not None:
+                self.batch.settled.add(proposal)
+
+    def _ask(self, name: ProposalName, tip: Oid, tokens: tuple[int, ...]) -> None:
+        """Ask the holders of leases for a proposal that would write into them."""
+        for token in tokens:
+            if (token, tip) not in self.locks.requests:
+                self.batch.asks.append(Request(token, tip, name.ref, name.domain, 0))
+
     def _refuse(self, name: ProposalName, tip: Oid, refusal: Refusal) -> None:
         receipt = self._receipt(tip, name.ref, "refused", refusal.rule, refusal.why)
         self.batch.receipts.append(replace(receipt, mend=_commands(refusal.mend)))
+        self._settle(tip)
+
+    def _settle(self, tip: Oid) -> None:
+        if any(proposal == tip for _, proposal in self.locks.requests):
+            self.batch.settled.add(tip)
 
     def _decide(self, candidate: Candidate, known: Incoming) -> bool:
         """Decide on one; False if what has landed so far is to be written first.
@@ -273,6 +302,7 @@ class Pass:
                 candidate,
                 latest=self.notary.now + limits.skew_seconds,
                 known=None if stale else known,
+                locks=self.locks,
             )
         except GitsyncError as error:
             self._failed(candidate.name, candidate.tip, error)
@@ -315,6 +345,7 @@ class Pass:
             why = f"it waited longer than the policy keeps proposals: {waiting.why}"
             self._refuse(name, tip, Refusal("proposal.expired", why, waiting.mend))
             return
+        self._ask(name, tip, waiting.asks)
         receipt = self._receipt(tip, name.ref, "waiting", waiting.rule, waiting.why)
         receipt = replace(receipt, mend=_commands(waiting.mend))
         if known is None or not known.same_answer(receipt):
@@ -370,6 +401,7 @@ class Pass:
     ) -> None:
         self.batch.receipts.append(replace(receipt, number=number, snapshot=snapshot))
         self.batch.delete[candidate.name.ref] = candidate.tip
+        self._settle(candidate.tip)
         for ref, oid in self._approvals.get(candidate.tip, ()):
             self.batch.delete[ref] = oid
 

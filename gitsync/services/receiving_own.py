@@ -19,6 +19,7 @@ from gitsync.domain.ledger.state import Candidate
 from gitsync.domain.ledgerrefs import LedgerRef, RefKind
 from gitsync.domain.names import person_of, space_branch
 from gitsync.domain.records import STAMP, WITHDRAWAL, WITHDRAWN
+from gitsync.services.heartbeats import read_beat
 from gitsync.services.joinrequests import read_request
 from gitsync.services.receiptbook import ReceiptBook
 
@@ -50,6 +51,7 @@ class OwnRefs:
             RefKind.PROPOSAL: self._proposal,
             RefKind.APPROVAL: self._approval,
             RefKind.REQUEST: self._request,
+            RefKind.NODE: self._heartbeat,
         }
         checks[ref.kind](ref, update, update.new)
 
@@ -135,6 +137,23 @@ class OwnRefs:
                 hint="take another name: gitsync join URL --name NAME",
             )  # fmt: skip
 
+    def _heartbeat(self, ref: LedgerRef, update: RefUpdate, new: Oid) -> None:
+        state = self._push.state()
+        roster, ledger = state.settings.roster, state.ledger
+        sequence = read_beat(self._facts, ref.domain, ledger, roster, new)
+        if update.old is None:
+            return
+        try:
+            before = read_beat(self._facts, ref.domain, ledger, roster, update.old)
+        except GitsyncError:
+            return  # what was there could never count
+        if sequence <= before:
+            raise RefusedError(
+                "heartbeat.old",
+                f"heartbeat {sequence} of {ref.domain} is not newer than {before}",
+                hint="gitsync lock renew",
+            )
+
     # -- deletions ----------------------------------------------------------------------------
 
     def _delete(self, ref: LedgerRef, update: RefUpdate) -> None:
@@ -143,6 +162,10 @@ class OwnRefs:
         if ref.kind is RefKind.REQUEST:
             if ref.domain not in self._push.state().settings.roster.names():
                 raise RefusedError("ref.delete", f"{ref.domain} has not been admitted yet")
+            return
+        if ref.kind is RefKind.NODE:
+            if person_of(ref.domain) in self._push.state().settings.roster.people():
+                raise RefusedError("ref.delete", f"{ref.domain} is still on the roster")
             return
         answer = self._answer(ref, update.old)
         if answer is None:

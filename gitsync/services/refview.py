@@ -14,6 +14,7 @@ from gitsync.domain.errors import VerificationError
 from gitsync.domain.names import (
     APPROVALS,
     LOCKS_REF,
+    NODES,
     PROPOSALS,
     ProposalName,
     parse_approval_ref,
@@ -40,7 +41,8 @@ MAX_REF_BYTES = 400
 
 @dataclass(frozen=True, slots=True)
 class RefView:
-    """The refs of one ledger as one place shows them. ``tags`` maps numbers to tag objects."""
+    """The refs of one ledger as one place shows them. ``tags`` maps numbers to tag objects,
+    ``nodes`` domains to their heartbeats."""
 
     space: str
     source: str
@@ -52,12 +54,14 @@ class RefView:
     approvals: Mapping[ProposalName, Oid] = field(default_factory=dict)
     requests: Mapping[str, Oid] = field(default_factory=dict)
     misnamed: tuple[str, ...] = ()
+    nodes: Mapping[str, Oid] = field(default_factory=dict)
 
 
 def ledger_patterns(space: str) -> tuple[str, ...]:
     """The prefixes below which the refs lie that a view shows."""
     return (
-        space_branch(space), f"refs/tags/{space}@*", "refs/heads/gitsync", PROPOSALS, APPROVALS
+        space_branch(space), f"refs/tags/{space}@*", "refs/heads/gitsync", PROPOSALS, APPROVALS,
+        NODES,
     )  # fmt: skip
 
 
@@ -68,6 +72,7 @@ def view_of(space: str, source: str, refs: Mapping[str, Oid]) -> RefView:
     approvals: dict[ProposalName, Oid] = {}
     requests: dict[str, Oid] = {}
     misnamed: list[str] = []
+    nodes: dict[str, Oid] = {}
     prefix = f"refs/tags/{space}@"
     for ref, oid in refs.items():
         if ref.startswith(prefix):
@@ -91,6 +96,8 @@ def view_of(space: str, source: str, refs: Mapping[str, Oid]) -> RefView:
                 approvals[who] = oid
         elif ref.startswith("refs/heads/gitsync/requests/"):
             requests[ref.rpartition("/")[2]] = oid
+        elif ref.startswith(NODES):
+            nodes[ref.removeprefix(NODES)] = oid
     return RefView(
         space=space,
         source=source,
@@ -102,6 +109,7 @@ def view_of(space: str, source: str, refs: Mapping[str, Oid]) -> RefView:
         approvals=approvals,
         requests=requests,
         misnamed=tuple(misnamed),
+        nodes=nodes,
     )
 
 
@@ -118,6 +126,7 @@ def mirror_specs(name: str, space: str) -> list[str]:
         f"+refs/tags/{space}@*:{base}/tags/{space}@*",
     ]
     folders = ("gitsync", "proposals", "approvals", "people")
+    specs.append(f"+{NODES}*:{base}/{_short(NODES)}*")
     return [*specs, *(f"+refs/heads/{one}/*:{base}/heads/{one}/*" for one in folders)]
 
 

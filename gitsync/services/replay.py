@@ -18,8 +18,10 @@ from gitsync.domain.ledger.history import places_of
 from gitsync.domain.ledger.judge import judge
 from gitsync.domain.ledger.snapshot import snapshot_commit, snapshot_record, witness_name
 from gitsync.domain.ledger.state import Candidate, Landing, State
+from gitsync.services.sidechains import rolled_back
 
 if TYPE_CHECKING:
+    from gitsync.domain.leases.values import Locks
     from gitsync.domain.objects import Commit, Oid, Tag
     from gitsync.domain.ports import Facts, Positions
     from gitsync.domain.records import SnapshotRecord
@@ -84,7 +86,9 @@ def prove(facts: StoreFacts, positions: Positions, state: State, oid: Oid) -> Pr
             f"signed by {key.fingerprint}, which is no witness at {state.space}@{state.number}",
         )
     candidate = _candidate(state, commit, record)
-    decision = judge(facts, positions, state, candidate)
+    decision = judge(
+        facts, positions, state, candidate, locks=_locks(facts, record.locks, candidate)
+    )
     if not isinstance(decision, Landing):
         why = getattr(decision, "why", "")
         raise _fail("replay.refused", number, state.space, f"should not have landed: {why}")
@@ -100,6 +104,20 @@ def prove(facts: StoreFacts, positions: Positions, state: State, oid: Oid) -> Pr
         facts.settings(commit.tree),
     )
     return Proven(after, record, places)
+
+
+def _locks(facts: Facts, tip: Oid | None, candidate: Candidate) -> Locks | None:
+    """The leases that a decision rested on; None where there were none to rest on."""
+    if tip is None:
+        return None
+    try:
+        # Most ledgers have no lease at most times: then the rest of the ref need not be read.
+        bare = b"leases" not in facts.tree(facts.commit(tip).tree)
+        return None if bare and not facts.record(candidate.tip).leases else facts.locks(tip)
+    except VerificationError as error:
+        if error.code != "object.missing":
+            raise
+        raise rolled_back("locks", tip) from error
 
 
 def places_after(

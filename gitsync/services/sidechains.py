@@ -6,12 +6,23 @@ from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import VerificationError
 from gitsync.domain.ledger.snapshot import witness_name
+from gitsync.domain.names import DEFAULT_SPACE, LOCKS_REF, receipts_ref
 
 if TYPE_CHECKING:
     from gitsync.domain.objects import Oid
     from gitsync.domain.ports import Settings
-    from gitsync.domain.roster import PublicKey
     from gitsync.storage.facts import StoreFacts
+
+
+def rolled_back(what: str, lost: Oid | None) -> VerificationError:
+    """The error for a ref, ``receipts`` or ``locks``, that lacks a tip which was recorded."""
+    ref = LOCKS_REF if what == "locks" else receipts_ref(DEFAULT_SPACE)
+    return VerificationError(
+        f"{what}.rolled-back",
+        f"the {what} ref no longer holds {str(lost)[:12]}, which was recorded: it was"
+        " rolled back or deleted",
+        hint=f"restore it from any clone that has it:\ngit push origin {lost}:{ref}",
+    )
 
 
 class SideChain:
@@ -47,28 +58,12 @@ class SideChain:
             parents = facts.commit(oid).parents
             oid = parents[0] if parents else None
         if missing:
-            raise self._rolled_back(verified if verified in missing else missing.pop())
+            raise rolled_back(self._what, verified if verified in missing else missing.pop())
         chain.reverse()
         self._rank = {one: rank for rank, one in enumerate(chain)}
         self._new = chain[self._rank[verified] + 1 :] if verified is not None else chain
         if recorded is not None:
             self._last = self._rank[recorded]
-
-    def _rolled_back(self, lost: Oid | None) -> VerificationError:
-        return VerificationError(
-            f"{self._what}.rolled-back",
-            f"the {self._what} ref no longer holds {str(lost)[:12]}, which was recorded: it was"
-            " rolled back or deleted",
-            hint=f"restore it from any clone that has it:\n"
-            f"git push origin {lost}:{self._what_ref()}",
-        )
-
-    def _what_ref(self) -> str:
-        return (
-            "refs/heads/gitsync/locks"
-            if self._what == "locks"
-            else "refs/heads/gitsync/receipts/common"
-        )
 
     def check_recorded(self, recorded: Oid | None) -> None:
         """Check a tip that a snapshot recorded: part of the chain, not before an earlier one.
@@ -85,7 +80,7 @@ class SideChain:
             return
         rank = self._rank.get(recorded)
         if rank is None or rank < self._last:
-            raise self._rolled_back(recorded)
+            raise rolled_back(self._what, recorded)
         self._last = rank
 
     def check_signatures(self, settings: list[Settings]) -> None:
@@ -94,15 +89,9 @@ class SideChain:
             return
         for oid in self._new:
             key = self._facts.signer(oid)
-            if not any(self._counts(one, key) for one in settings):
+            if not any(witness_name(one.policy, one.roster, key) for one in settings):
                 raise VerificationError(
                     f"{self._what}.unknown-key",
                     f"the commit {oid[:12]} on the {self._what} ref is signed by {key.fingerprint},"
                     " which may not write there",
                 )
-
-    def _counts(self, settings: Settings, key: PublicKey) -> bool:
-        # The locks ref is everybody's on the roster; receipts are the witness's alone.
-        if self._what == "locks":
-            return settings.roster.person(key.blob) is not None
-        return witness_name(settings.policy, settings.roster, key) is not None

@@ -18,6 +18,7 @@ from gitsync.domain.errors import EnvironmentFault, FormatError, VerificationErr
 from gitsync.domain.ledger.snapshot import witness_name
 from gitsync.services import evidence
 from gitsync.services.chain import first_parents, ready_index
+from gitsync.services.locksref import LocksChain
 from gitsync.services.proving import Step, Stretch, Tags, beside, cut, prove_steps
 from gitsync.services.replay import Proven, check_tag
 from gitsync.services.sidechains import SideChain
@@ -130,10 +131,10 @@ class Verifier:
         if step is None and last is None:
             raise VerificationError("tag.missing", f"{self.space}@1 has no tag")
         receipts.check_signatures(settings)
-        locks.check_signatures(settings)
+        anchor = last.state.ledger if last else chain[0]
+        locks.check_acts(anchor, settings)
         state = last.state if last else None
         if step is not None:
-            anchor = last.state.ledger if last else chain[0]
             state = load_state(self.facts, anchor, self.space, step.oid)
         assert state is not None  # noqa: S101 - one of the two is set, or we have raised
         end = first_number + len(chain) - 1
@@ -322,14 +323,14 @@ class Verifier:
                 before = load_state(self.facts, stored.anchor, self.space, parents[0])
             check_tag(self.facts, before, state, other)
 
-    def _side_chains(self, view: RefView, last: Proven | None) -> tuple[SideChain, SideChain]:
+    def _side_chains(self, view: RefView, last: Proven | None) -> tuple[SideChain, LocksChain]:
         stored, record = (self.stored, last.record) if last is not None else (None, None)
         return (
             SideChain(
                 self.facts, "receipts", view.receipts,
                 stored.receipts if stored else None, record.receipts if record else None,
             ),
-            SideChain(
+            LocksChain(
                 self.facts, "locks", view.locks,
                 stored.locks if stored else None, record.locks if record else None,
             ),

@@ -10,17 +10,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, overload
 
 from gitsync.codec.records import read_snapshot
-from gitsync.domain.errors import RefusedError, VerificationError
+from gitsync.domain.errors import RefusedError
 from gitsync.domain.ledger.snapshot import witness_name
-from gitsync.domain.names import LOCKS_REF, position_tag, receipts_ref, space_branch
+from gitsync.domain.names import LOCKS_REF, receipts_ref, space_branch
 from gitsync.domain.records import Receipt
 from gitsync.services.batch import Batch, Notary
 from gitsync.services.deciding import Pass, sign_commit
-from gitsync.services.locksref import next_stamp
 from gitsync.services.receiptbook import ReceiptBook
-from gitsync.services.replay import check_tag
-from gitsync.services.states import load_state
-from gitsync.services.tagging import make_tag
+from gitsync.services.stamping import is_stamp_due, next_stamp
+from gitsync.services.tagkeeping import TagKeeper
 from gitsync.storage.positions import VerifiedPosition
 from gitsync.storage.refs import RefsMovedError, RefUpdate
 from gitsync.storage.transport import RemoteRejectedError
@@ -71,6 +69,10 @@ class Witness:
     dry_run: bool = False
     _deletes: bool = field(default=True, init=False)
     _left: dict[str, Oid] = field(default_factory=dict, init=False)
+    _tags: TagKeeper = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._tags = TagKeeper(self.repo, self.home)
 
     def run(self) -> WitnessReport:
         """Drain everything that is pending.
@@ -109,7 +111,7 @@ class Witness:
             verified = verifier.check(view, require_tags=False)
             state, facts = verified.state, self.repo.facts
             notary = self._notary(state)
-            mended = {} if self.dry_run else self._mend_tags(view, verifier, state, notary)
+            mended = {} if self.dry_run else self._tags.mend(view, verifier, state, notary)
             view = replace(view, tags={**view.tags, **mended})
         except RefusedError as error:
             verifier.index.close()
@@ -148,14 +150,18 @@ class Witness:
                 except (RefsMovedError, RemoteRejectedError) as error:
                     single = self._culprit(batch, current, notary, error, size)
                     raise _PartError(_with(report, done, verifier), error, single) from error
-                work.view = current
-                work.book = ReceiptBook(facts, current.receipts)
+                work.follow(current)
             done += batch.receipts
             report = replace(report, after=batch.state.number)
             self.progress(len(done), total)
         report = replace(report, receipts=tuple(done))
         if self.dry_run:
             return report
+        if current is view and is_stamp_due(facts, view, work.state, notary):
+            try:
+                current = self._emit(Batch(work.state), current, notary)
+            except (RefsMovedError, RemoteRejectedError) as error:
+                raise _PartError(_with(report, done, verifier), error, None) from error
         return self._finish(verifier, current, work.state, report)
 
     def _finish(
@@ -168,21 +174,8 @@ class Witness:
             state.ledger, state.space, state.number, state.commit,
             view.tags.get(state.number), view.receipts, view.locks, self.now(),
         )  # fmt: skip
-        self.on_position(position, state, self._own_tags(verifier, view, state))
+        self.on_position(position, state, self._tags.own(verifier, view.tags, state))
         return replace(report, position=position)
-
-    def _own_tags(self, verifier: Verifier, view: RefView, state: State) -> dict[int, Oid]:
-        """The tags that this clone is to have: those that this run has looked at, and earlier ones
-        that a dead run did not get to. They may have been exchanged since, so they are checked."""
-        seen = verifier.stored.number if verifier.stored is not None else 0
-        here = self.repo.refs.list(f"refs/tags/{state.space}@*")
-        return {
-            number: tag
-            for number, tag in view.tags.items()
-            if number > max(seen, 1)
-            or (number > 1 and position_tag(state.space, number) not in here
-                and self._sound(tag, state.space, state.ledger, verifier.index.snapshot(number)))
-        }  # fmt: skip
 
     def _notary(self, state: State) -> Notary:
         key = self.signer.public_key
@@ -202,35 +195,6 @@ class Witness:
             )
         return Notary(self.signer, name, self.now())
 
-    def _mend_tags(
-        self, view: RefView, verifier: Verifier, state: State, notary: Notary
-    ) -> dict[int, Oid]:
-        """Make the tags that a run which died after moving ``common`` did not get to."""
-        missing = [n for n in range(2, state.number + 1) if n not in view.tags]
-        if not missing:
-            return {}
-        local = self.repo.refs.list(f"refs/tags/{state.space}@*")
-        made: dict[int, Oid] = {}
-        for number in missing:
-            snapshot = verifier.index.snapshot(number)
-            tag = local.get(position_tag(state.space, number))
-            if tag is None or not self._sound(tag, state.space, state.ledger, snapshot):
-                tag = self._tag(state.space, state.ledger, number, snapshot, notary)
-            made[number] = tag
-        self.repo.store.flush()
-        return self._publish(state.space, state.ledger, made)
-
-    def _sound(self, tag: Oid, space: str, ledger: Oid, snapshot: Oid) -> bool:
-        """Whether a tag is one that a witness made for this snapshot."""
-        facts = self.repo.facts
-        try:
-            state = load_state(facts, ledger, space, snapshot)
-            before = load_state(facts, ledger, space, facts.commit(snapshot).parents[0])
-            check_tag(facts, before, state, tag)
-        except RefusedError:
-            return False
-        return True
-
     def _culprit(
         self, batch: Batch, view: RefView, notary: Notary, error: RefusedError, size: int
     ) -> Oid | None:
@@ -248,12 +212,6 @@ class Witness:
         except RefusedError:
             return None
         return single
-
-    def _tag(self, space: str, ledger: Oid, number: int, snapshot: Oid, notary: Notary) -> Oid:
-        return make_tag(
-            self.repo.facts, notary.signer, notary.name,
-            space=space, number=number, target=snapshot, ledger=ledger, now=notary.now,
-        )  # fmt: skip
 
     def _missing_receipts(self, view: RefView, state: State, notary: Notary) -> list[Receipt]:
         """Receipts for accepted proposals whose emission was cut off after ``common`` moved."""
@@ -308,8 +266,7 @@ class Witness:
                 now=notary.now,
             )
             receipts = sign_commit(facts, notary.signer, commit)
-        stamp = next_stamp(facts, view.locks, notary.name, state.ledger, state.number, notary.now)
-        locks = sign_commit(facts, notary.signer, stamp)
+        locks = sign_commit(facts, notary.signer, next_stamp(facts, view, batch, notary))
         self.repo.store.flush()
         updates = []
         if batch.landed:
@@ -324,51 +281,13 @@ class Witness:
         self.home.emit(updates)
         # Only what the home has taken gets a signed number: a tag for a snapshot that was refused
         # would be half of a fork's proof.
-        tags = {
-            one.number: self._tag(state.space, state.ledger, one.number, one.commit, notary)
-            for one in batch.landed
-        }
-        self.repo.store.flush()
-        tags = self._publish(state.space, state.ledger, tags)
+        tags = self._tags.give(state, batch.landed, notary)
         return replace(
             view,
             common=batch.landed[-1].commit if batch.landed else view.common,
             receipts=receipts,
             locks=locks,
             tags={**view.tags, **tags},
-        )
-
-    def _publish(self, space: str, ledger: Oid, tags: dict[int, Oid]) -> dict[int, Oid]:
-        """Publish tags; another run that mended them in the same moment is as good.
-
-        Raises VerificationError ``tag.in-the-way`` where somebody else put something there.
-        """
-        try:
-            self.home.publish(
-                [RefUpdate(position_tag(space, n), tag, None) for n, tag in tags.items()]
-            )
-        except RefsMovedError:
-            view = self.home.view()
-            there = view.tags
-            for number in tags:
-                folder = position_tag(space, number) + "/"
-                for ref in view.misnamed:
-                    if ref.startswith(folder):
-                        raise self._in_the_way(space, number, ref) from None
-            if not tags.keys() <= there.keys():
-                raise
-            for number, tag in tags.items():
-                target = self.repo.facts.tag(tag).target
-                if there[number] != tag and not self._sound(there[number], space, ledger, target):
-                    raise self._in_the_way(space, number, position_tag(space, number)) from None
-            return {number: there[number] for number in tags}
-        return tags
-
-    def _in_the_way(self, space: str, number: int, ref: str) -> VerificationError:
-        return VerificationError(
-            "tag.in-the-way",
-            f"{self.home.source} has {ref}, which is no witness's, where {space}@{number} belongs",
-            hint=f"remove it, then run this again:\ngit push {self.home.source} :{ref}",
         )
 
 

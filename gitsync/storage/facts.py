@@ -24,8 +24,11 @@ from gitsync.storage.idindex import IdIndex
 if TYPE_CHECKING:
     from gitsync.codec.settings import LedgerSettings
     from gitsync.domain.artifact import ArtifactHead
+    from gitsync.domain.leases.values import Lease, Locks
     from gitsync.domain.merge.heads import Head
     from gitsync.domain.ports import Settings
+    from gitsync.domain.query.records import Record
+    from gitsync.domain.query.vocabulary import Vocabulary
     from gitsync.domain.records import CommitRecord
     from gitsync.domain.roster import PublicKey
     from gitsync.domain.schema import Schema
@@ -54,6 +57,9 @@ class StoreFacts:
         self._heads: Cache[tuple[Oid, int, str | None], tuple[ArtifactHead | None]] = Cache(_HEADS)
         # Holding on to each schema keeps its id() from naming another one later.
         self._schemas: dict[int, Schema] = {}
+        self._locks: Cache[Oid, Locks] = Cache(8)
+        self._leases: dict[Oid, Lease] = {}
+        self._words: dict[int, Vocabulary] = {}
         self._ids: dict[str, IdIndex] = {}
 
     def raw(self, oid: Oid, kind: str) -> bytes:
@@ -196,6 +202,20 @@ class StoreFacts:
             )
         return self.blob(oid)
 
+    def locks(self, tip: Oid) -> Locks:
+        """What the locks ref holds at the commit ``tip``.
+
+        Raises FormatError ``locks.malformed``.
+        """
+        root = self.commit(tip).tree
+        found = self._locks.get(root)
+        if found is None:
+            from gitsync.storage.lockstree import read_locks
+
+            found = read_locks(self, root, self._leases)
+            self._locks.put(root, found)
+        return found
+
     def head(self, blob: Oid, schema: Schema, path: str | None = None) -> ArtifactHead | None:
         """See ``Facts``."""
         key = (blob, id(self._schemas.setdefault(id(schema), schema)), path)
@@ -206,6 +226,15 @@ class StoreFacts:
             found = (read_head(self.blob(blob), schema, path),)
             self._heads.put(key, found)
         return found[0]
+
+    def described(self, blob: Oid, schema: Schema, path: str) -> Record | None:
+        """See ``Facts``."""
+        from gitsync.codec.artifactentry import record_of
+        from gitsync.domain.query.vocabulary import vocabulary_of
+
+        key = id(self._schemas.setdefault(id(schema), schema))
+        words = self._words.setdefault(key, vocabulary_of(schema))
+        return record_of(self.blob(blob), path, words)
 
     def paths_of(self, tree: Oid, ident: str, schema: Schema) -> tuple[bytes, ...]:
         """See ``Facts``."""
@@ -223,6 +252,15 @@ class StoreFacts:
         except GitsyncError as error:
             return str(error)
         return None
+
+    def canonical(self, raw: bytes, schema: Schema) -> bytes:
+        """See ``Facts``."""
+        from gitsync.codec.canonical import canonical
+
+        try:
+            return canonical(raw, schema.place)
+        except FormatError:
+            return raw
 
     def read_head(self, raw: bytes) -> Head:
         """See ``Facts``."""

@@ -122,12 +122,12 @@ MUTATIONS: tuple[Mutation, ...] = (
       "if not overlong:", "if True:"),
     M("test_a_branch_that_becomes_a_folder", "storage/transport.py",
       'if "; cannot create" in result.err:', "if False:"),
-    M("test_a_folder_where_a_tag_belongs", "services/witness.py",
+    M("test_a_folder_where_a_tag_belongs", "services/tagkeeping.py",
       "if ref.startswith(folder):", "if False:"),
     M("test_framing", "services/witness.py", "        self.home.emit(updates)\n",
-      "        for one in batch.landed:\n            tag = self._tag(state.space, state.ledger,"
-      " one.number, one.commit, notary)\n            updates.append(RefUpdate(position_tag("
-      "state.space, one.number), tag, None))\n        self.repo.store.flush()\n"
+      "        for one in batch.landed:\n            tag = self._tags._make(state, one.number,"
+      " one.commit, notary)\n            updates.append(RefUpdate(f'refs/tags/{state.space}@"
+      "{one.number}', tag, None))\n        self.repo.store.flush()\n"
       "        self.home.emit(updates)\n"),
     M("test_two_witness_instances_race", "storage/transport.py",
       'f"--force-with-lease={update.ref}:{update.old or \'\'}" for update in updates',

@@ -180,12 +180,12 @@ def test_the_next_witness_mends_the_tag_of_the_snapshot_that_made_it_one(ledger,
     # Later than the first: with equal times the ids would decide, which follow from the preset.
     out = hand.change("alice", {".gitsync/policy.yaml": text}, seconds=hand.now + 10)
     hand.propose("alice/out", out)
-    from gitsync.services.witness import Witness
+    from gitsync.services.tagkeeping import TagKeeper
 
     class Died(BaseException):
         pass
 
-    real = Witness._publish
+    real = TagKeeper._publish
 
     def publish(self, space, ledger_id, tags):
         if 3 in tags:
@@ -193,7 +193,7 @@ def test_the_next_witness_mends_the_tag_of_the_snapshot_that_made_it_one(ledger,
         return real(self, space, ledger_id, tags)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Witness, "_publish", publish)
+        patch.setattr(TagKeeper, "_publish", publish)
         with pytest.raises(Died):
             ledger.witness()
     assert "refs/tags/common@3" not in hand.refs()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gitsync.services import founding, people, proposing, pulling
+from gitsync.services.tagkeeping import TagKeeper
 from gitsync.services.witness import Witness
 from gitsync.storage.worktree import WorkTree
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 # (owner, what mends, what stands in for it)
 HEALERS = (
-    (Witness, "_mend_tags", lambda *_: {}),
+    (TagKeeper, "mend", lambda *_: {}),
     (Witness, "_missing_receipts", lambda *_: []),
     (pulling, "_lost_tags", lambda *_: {}),
     (founding, "_begun", lambda *_: None),

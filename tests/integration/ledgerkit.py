@@ -19,11 +19,16 @@ from gitsync.codec.gitobjects import (
     encode_tree,
     tag_payload,
 )
+from gitsync.codec.leaseacts import actor_of
 from gitsync.codec.records import read_snapshot
-from gitsync.domain.names import ProposalName, receipts_ref
+from gitsync.domain.leases.acts import Acquire
+from gitsync.domain.leases.subjects import parse_subject
+from gitsync.domain.leases.values import Lease
+from gitsync.domain.names import LOCKS_REF, ProposalName, receipts_ref
 from gitsync.domain.objects import MODE_FILE, MODE_TREE, Commit, Oid, Signature, Tag
 from gitsync.domain.treeedit import edit_tree
 from gitsync.services.inspecting import VerifyOptions, verify
+from gitsync.services.locksref import next_act
 from gitsync.services.receiptbook import ReceiptBook
 from gitsync.services.refview import local_view
 from gitsync.storage.keys import find_key
@@ -32,8 +37,12 @@ from gitsync.storage.signing import Signer, open_signer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
+    from gitsync.domain.leases.acts import Act
+    from gitsync.domain.leases.values import Locks
     from gitsync.domain.objects import Entry
+    from gitsync.domain.policy import Policy
     from gitsync.domain.records import Receipt
     from gitsync.services.inspecting import VerifyReport
     from tests.conftest import Ledger
@@ -193,6 +202,37 @@ class Hand:
         tree = self.facts.commit(self.common).tree
         oid = self.commit(who, tree, message="Withdrawn\n\n" + "\n".join(lines))
         return self.propose(name, oid)
+
+    # -- leases -----------------------------------------------------------------------------
+
+    def locks(self) -> Locks:
+        """What the locks ref of the hub holds."""
+        self.reopen()
+        return self.facts.locks(self.repo.refs.get(LOCKS_REF))
+
+    def act(self, act: Act, who: str | None = None, rules: Policy | None = None) -> Oid:
+        """Put an act on the locks ref, signed by ``who`` (default: whose act it is)."""
+        self.reopen()
+        tip = self.repo.refs.get(LOCKS_REF)
+        policy = rules or self.facts.settings(self.facts.commit(self.common).tree).policy
+        actor = who or (actor_of(act) or "alice")
+        commit = next_act(self.facts, tip, act, policy, actor, Oid(self.ledger.anchor), self.now)
+        oid = self.write(actor.partition(".")[0], commit)
+        self.put(LOCKS_REF, oid)
+        return oid
+
+    def lease(self, holder: str, *subjects: str, members: tuple[str, ...] = (),
+              seconds: int = 7200, **more: Any) -> Lease:  # fmt: skip
+        """Take a lease for ``holder``, by the rules, and put it on the locks ref."""
+        locks = self.locks()
+        named = {one for text in subjects for one in parse_subject(text).ids}
+        lease = Lease(
+            token=locks.token + 1, holder=holder, nonce=os.urandom(16).hex(),
+            subjects=tuple(sorted(subjects)), members=tuple(sorted({*named, *members})),
+            seen=self.number(), seconds=seconds, grace=900, **more,
+        )  # fmt: skip
+        self.act(Acquire(lease))
+        return lease
 
     # -- answers ----------------------------------------------------------------------------
 

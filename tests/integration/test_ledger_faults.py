@@ -301,9 +301,8 @@ def test_a_lock_taken_during_the_push_stops_it_and_the_next_look_goes_on(ledger,
 
     def emit(self, updates):
         if not taken:
-            tip = hand.repo.refs.get("refs/heads/gitsync/locks")
-            taken.append(hand.commit("carol", hand.facts.commit(tip).tree, tip, message="lease"))
-            hand.put("refs/heads/gitsync/locks", taken[0])
+            hand.lease("carol", "path:other/**")
+            taken.append(hand.repo.refs.get("refs/heads/gitsync/locks"))
         real(self, updates)
 
     with pytest.MonkeyPatch.context() as patch:

@@ -398,7 +398,7 @@ def test_a_request_to_join_is_not_replaced_by_somebody_else_s(ledger, outside):
     ("ref", "code"),
     [
         ("refs/replace/" + "1" * 40, "ref.reserved"),
-        ("refs/gitsync/nodes/james", "ref.reserved"),
+        ("refs/gitsync/nodes/james", "heartbeat.malformed"),
         ("refs/heads/spaces/other", "ref.reserved"),
         ("refs/heads/gitsync/else", "ref.misnamed"),
         ("refs/heads/proposals/james/x/y", "ref.misnamed"),

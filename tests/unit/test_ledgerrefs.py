@@ -22,6 +22,7 @@ from gitsync.domain.ledgerrefs import RefKind, classify
         ("refs/heads/proposals/alice/fix", RefKind.PROPOSAL, "alice"),
         ("refs/heads/approvals/carol/alice+fix", RefKind.APPROVAL, "carol"),
         ("refs/heads/gitsync/requests/dora", RefKind.REQUEST, "dora"),
+        ("refs/gitsync/nodes/alice.desk", RefKind.NODE, "alice.desk"),
     ],
 )
 def test_the_ledger_s_own(ref, kind, domain):
@@ -60,7 +61,8 @@ def test_what_else_lies_in_a_repository_is_left_alone(ref):
         ("refs/tags/common@07", "ref.misnamed"),
         ("refs/tags/common@", "ref.misnamed"),
         ("refs/heads/spaces/design", "ref.reserved"),
-        ("refs/gitsync/nodes/alice", "ref.reserved"),
+        ("refs/gitsync/nodes/Alice", "ref.reserved"),
+        ("refs/gitsync/other", "ref.reserved"),
         ("refs/replace/" + "1" * 40, "ref.reserved"),
     ],
 )

@@ -138,7 +138,7 @@ def test_refused_with_its_place(old, new, code, line, field):
 
 def test_unknown_fields_come_with_the_known_ones():
     assert refused(changed("deny:", "denied:")).hint == (
-        "known here: version, space, home, merge, roles, rules, deny, limits"
+        "known here: version, space, home, merge, roles, rules, deny, limits, leases"
     )
     assert "proposer-counts" in refused(changed("proposer-counts", "proposer")).hint
 

@@ -7,6 +7,7 @@ is None on replay, because what was early then is not early any more.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, GitsyncError, RefusedError, Where
@@ -42,6 +43,7 @@ from gitsync.domain.merge.trees import (
 )
 
 if TYPE_CHECKING:
+    from gitsync.domain.leases.values import Locks
     from gitsync.domain.objects import Oid
     from gitsync.domain.policy import Requirement
     from gitsync.domain.ports import Facts, Positions
@@ -63,11 +65,13 @@ def judge(
     *,
     latest: int | None = None,
     known: Incoming | None = None,
+    locks: Locks | None = None,
 ) -> Decision:
     """Decide on ``candidate`` at ``state``.
 
     ``latest`` is the last committer date, in seconds, that is not too far ahead. ``known`` may
-    carry what :func:`incoming` said of the tip if the caller has it.
+    carry what :func:`incoming` said of the tip if the caller has it. ``locks`` are the leases that
+    the decision rests on: what the locks ref held at the tip that the snapshot records.
     Never raises for anything that a proposer can cause: that is a Refusal. What this machine
     lacks (EnvironmentFault, a missing object) says nothing of the proposal, and is raised.
     """
@@ -77,7 +81,7 @@ def judge(
             place[0], "proposal.subsumed", f"its commits are part of {state.space}@{place[0]}"
         )
     try:
-        return _Judge(facts, positions, state, candidate).decide(latest, known)
+        return _Judge(facts, positions, state, candidate, locks).decide(latest, known)
     except _Undecided as undecided:
         return undecided.waiting
     except EnvironmentFault:
@@ -97,12 +101,18 @@ class _Undecided(Exception):  # noqa: N818 - it carries an answer, not a fault
 
 class _Judge:
     def __init__(
-        self, facts: Facts, positions: Positions, state: State, candidate: Candidate
+        self,
+        facts: Facts,
+        positions: Positions,
+        state: State,
+        candidate: Candidate,
+        locks: Locks | None,
     ) -> None:
         self.facts = facts
         self.positions = positions
         self.state = state
         self.candidate = candidate
+        self.locks = locks
         self.policy = state.settings.policy
 
     def decide(self, latest: int | None, known: Incoming | None) -> Decision:
@@ -115,7 +125,7 @@ class _Judge:
         check_claims(self.facts, self.state, self.candidate)
         self.check_time(latest)
         touched = check_content(self.facts, new.commits, self.policy)
-        merged = self.merge(new)
+        merged, canonical = self.merge(new)
         if merged == self.state.tree:
             return Subsumed(
                 self.state.number,
@@ -126,9 +136,24 @@ class _Judge:
         check_collisions(self.facts, merged, net)
         if self.policy.merge >= MARKERS_SINCE:
             check_markers(self.facts, net)
+        held = self.check_leases(net, merged)
         approvals = self.check_rules(net, touched, merged)
-        record = self.facts.record(self.candidate.tip)
-        return Landing(merged, self.policy.merge, approvals, record.leases, new.commits)
+        if held is not None:
+            # Its holder is asked only for what could land otherwise.
+            raise _Undecided(held)
+        tokens = self.facts.record(self.candidate.tip).leases
+        return Landing(
+            merged, self.policy.merge, approvals, tokens, new.commits, canonical=canonical
+        )
+
+    def check_leases(self, net: list[FileChange], merged: Oid) -> Waiting | None:
+        """What others hold, of all that would be written."""
+        locks = self.locks
+        if locks is None or not (locks.leases or self.facts.record(self.candidate.tip).leases):
+            return None
+        from gitsync.domain.ledger.leasing import check_leases
+
+        return check_leases(self.facts, self.state, self.candidate, locks, net, merged)
 
     def check_time(self, latest: int | None) -> None:
         """What has to land before it has, and its date is not too far ahead."""
@@ -149,8 +174,9 @@ class _Judge:
                 )
             )
 
-    def merge(self, new: Incoming) -> Oid:
-        """The tree of ``common`` with the proposal's change in it."""
+    def merge(self, new: Incoming) -> tuple[Oid, bool]:
+        """The tree of ``common`` with the proposal's change in it, and whether it was made of
+        canonical forms: what waited for a lease is merged so where it would conflict otherwise."""
         version = self.policy.merge
         if version not in VERSIONS:
             raise RefusedError(
@@ -162,9 +188,14 @@ class _Judge:
         merging = Merging(self.facts, self.positions, self.state.settings.schema, version)
         theirs = self.facts.commit(self.candidate.tip).tree
         merged = merging.merge(bases, self.state.tree, theirs)
-        if merged.tree is None:
-            raise self.conflict(merged)
-        return merged.tree
+        if merged.tree is not None:
+            return merged.tree, False
+        tip = self.candidate.tip
+        if self.locks is not None and any(one[1] == tip for one in self.locks.requests):
+            again = replace(merging, canonical=True).merge(bases, self.state.tree, theirs)
+            if again.tree is not None:
+                return again.tree, True
+        raise self.conflict(merged)
 
     def conflict(self, merged: TreeMerge) -> RefusedError:
         space = self.state.space

@@ -24,12 +24,17 @@ MAX_DEPTH = 8
 
 @dataclass(frozen=True, slots=True)
 class Merging:
-    """The merge of one numbered version under one schema (which says where ids stand)."""
+    """The merge of one numbered version under one schema (which says where ids stand).
+
+    ``canonical``: a file that both sides changed is merged by the canonical forms of all three, so
+    that order, spacing and quotes do not conflict.
+    """
 
     facts: Facts
     positions: Positions
     schema: Schema
     version: int
+    canonical: bool = False
 
     def merge(self, bases: tuple[Oid, ...], ours: Oid, theirs: Oid) -> TreeMerge:
         """Merge two trees over the given base commits.
@@ -64,6 +69,8 @@ class Merging:
             facts.head_problem,
             facts.read_head,
         )
+        if self.canonical:
+            was, mine, other = (facts.canonical(one, self.schema) for one in (was, mine, other))
         return VERSIONS[self.version](was, mine, other, context)
 
     def _id_of(self, blob: Oid) -> str | None:

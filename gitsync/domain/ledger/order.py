@@ -27,15 +27,23 @@ def effective_time(facts: Facts, positions: Positions, tip: Oid, frontier: Seque
 
 
 def in_order(
-    facts: Facts, positions: Positions, candidates: Mapping[Candidate, Incoming]
+    facts: Facts,
+    positions: Positions,
+    candidates: Mapping[Candidate, Incoming],
+    queue: Mapping[Oid, int] | None = None,
 ) -> list[Candidate]:
-    """Sort candidates. One comes after those whose tips it contains and those it names in
-    ``After:``; a cycle of names is broken by time, and then waits for ever, visibly."""
+    """Sort candidates. Those that wait for a lease come first, by their places in its ``queue``:
+    nobody gets ahead of them by dating a proposal back. One comes after those whose tips it
+    contains and those it names in ``After:``; a cycle of names is broken by time, and then waits
+    for ever, visibly."""
     by_tip: dict[Oid, list[Candidate]] = {}
     for candidate in candidates:
         by_tip.setdefault(candidate.tip, []).append(candidate)
+    queue = queue or {}
+    last = max(queue.values(), default=0) + 1
     key = {
         candidate: (
+            queue.get(candidate.tip, last),
             effective_time(facts, positions, candidate.tip, new.frontier),
             candidate.tip,
             candidate.name,

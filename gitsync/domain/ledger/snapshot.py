@@ -48,6 +48,7 @@ def snapshot_record(
         leases=landing.leases,
         locks=locks,
         receipts=receipts,
+        canonical=landing.canonical,
     )
 
 

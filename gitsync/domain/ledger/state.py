@@ -39,13 +39,16 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """The proposal may land: the merged tree, what counted, and the side commits in order."""
+    """The proposal may land: the merged tree, what counted, and the side commits in order.
+
+    ``canonical``: the merge was made of the canonical forms of all three sides."""
 
     tree: Oid
     merge: int
     approvals: tuple[Endorsement, ...]
     leases: tuple[int, ...]
     brings: tuple[Oid, ...]
+    canonical: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +62,13 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """No answer yet: something else has to happen first."""
+    """No answer yet: something else has to happen first. ``asks`` are the tokens of the leases
+    whose holders are to be asked."""
 
     rule: str
     why: str
     mend: tuple[str, ...] = ()
+    asks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

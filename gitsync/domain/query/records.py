@@ -39,6 +39,8 @@ class Record:
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     title_words: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+    links: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ident: str = ""
 
 
 def fold(text: str) -> str:
