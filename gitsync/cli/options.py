@@ -125,9 +125,31 @@ def key_option() -> click.Option:
     )  # fmt: skip
 
 
-def duration_option(name: str, metavar: str, help: str) -> click.Option:  # noqa: A002
-    """An option like ``--wait 10m``, in seconds."""
-    return click.Option([name], metavar=metavar, callback=_duration, help=help)
+def duration_option(*names: str, metavar: str = "TIME", help: str) -> click.Option:  # noqa: A002
+    """An option like ``--wait 10m``, in seconds; the last name without dashes is the keyword."""
+    return click.Option(list(names), metavar=metavar, callback=_duration, help=help)
+
+
+def moment_option(name: str, metavar: str, help: str) -> click.Option:  # noqa: A002
+    """An option like ``--until 2026-12-01`` or ``2026-12-01T18:00``, in UTC, as seconds since the
+    epoch."""
+    return click.Option([name], metavar=metavar, callback=_moment, help=help)
+
+
+def _moment(context: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    if value is None:
+        return None
+    from datetime import UTC, datetime
+
+    try:
+        found = datetime.fromisoformat(value.strip())
+    except ValueError:
+        raise click.BadParameter(
+            f"{value!r} is no moment: write 2026-12-01 or 2026-12-01T18:00",
+            ctx=context,
+            param=param,
+        ) from None
+    return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
 
 
 def _duration(context: click.Context, param: click.Parameter, value: str | None) -> float | None:

@@ -49,6 +49,7 @@ SECTIONS: tuple[tuple[str, dict[str, tuple[str, str]]], ...] = (
             "push": ("push", "Send what is yours and was not sent yet."),
             "sync": ("sync", "Pull, then push."),
             "watch": ("watch", "Tell what changes, here and elsewhere, as it happens."),
+            "lock": ("lock", "Leases: acquire, renew, release, list, requests, answer."),
             "pin": ("pin", "Hold your files at one position."),
             "export": ("export", "Write a snapshot as plain files with checksums."),
         },

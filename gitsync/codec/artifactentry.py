@@ -88,8 +88,8 @@ def record_of(raw: bytes, path: str, vocabulary: Vocabulary) -> Record | None:
         return None
     kind = entry.type or vocabulary.type_at(path) or ""
     return Record(
-        path, fold(kind), entry.status, values=entry.values, links=entry.links, ident=entry.id or "",
-        title_words=words_of(entry.title or ""), words=words_of(entry.body),
+        path, fold(kind), entry.status, values=entry.values, links=entry.links,
+        ident=entry.id or "", title_words=words_of(entry.title or ""), words=words_of(entry.body),
     )  # fmt: skip
 
 

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from gitsync.codec.receipts import moment
 from gitsync.domain.errors import FormatError
 from gitsync.domain.leases.values import Answer, Beat, Lease, Locks, Request
 from gitsync.domain.objects import Oid
@@ -51,6 +53,7 @@ def encode_lease(lease: Lease) -> bytes:
         "on-request": lease.on_request,
         "seen": lease.seen,
         "nonce": lease.nonce,
+        "taken": moment(lease.taken),
     }
     if lease.note:
         found["note"] = lease.note
@@ -81,10 +84,18 @@ def decode_lease(data: bytes) -> Lease:
         on_request=_text(found, "on-request"),
         escalate=_texts(found, "escalate-to", ()),
         released=found.get("released", False) is True,
+        taken=_seconds(_text(found, "taken")),
     )
     if encode_lease(lease) != data:
         raise _fail("a lease in another form than its own")
     return lease
+
+
+def _seconds(text: str) -> int:
+    try:
+        return int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp())
+    except ValueError:
+        raise _fail("a date that is none") from None
 
 
 def encode_request(request: Request) -> bytes:

@@ -100,7 +100,8 @@ def review(ws: Workspace, view: RefView, name: ProposalName, tip: Oid) -> Review
     try:
         ready_index(facts, index, state.ledger, state.number, state.commit)
         new = incoming(facts, index, [tip], limit=state.settings.policy.limits.proposal_commits)
-        decision = judge(facts, index, state, Candidate(name, tip, offered), known=new)
+        locks = facts.locks(view.locks) if view.locks is not None else None
+        decision = judge(facts, index, state, Candidate(name, tip, offered), known=new, locks=locks)
     finally:
         index.close()
     base = new.frontier[0] if new.frontier else None

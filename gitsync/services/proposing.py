@@ -24,6 +24,7 @@ from gitsync.domain.objects import Commit, Oid
 from gitsync.domain.records import PROPOSAL, WITHDRAWAL, CommitRecord, Receipt
 from gitsync.services import artifacts
 from gitsync.services.chain import ready_index
+from gitsync.services.leasing.fencing import newest_locks, own_tokens
 from gitsync.services.sources import fresh_view, known_view, receipts_in, send
 from gitsync.services.workspace import Workspace, relative_to
 from gitsync.storage.refs import RefUpdate
@@ -84,16 +85,17 @@ def propose(ws: Workspace, options: ProposeOptions) -> Proposed:
             "proposal.after-itself", f"{name} cannot come after itself: this is an update of it",
             hint="give the new change a name of its own: --slug NAME",
         )  # fmt: skip
-    again = _unchanged(ws, draft, before, after)
+    record = CommitRecord(
+        kind=PROPOSAL, ledger=state.ledger, ref=name.ref, predecessor=before, after=after,
+        leases=own_tokens(ws, state, draft),
+    )  # fmt: skip
+    again = _unchanged(ws, draft, before, record)
     if again is None and draft.tree == base and not after and _inside(ws, state, draft.parents[0]):
         raise RefusedError(
             "proposal.empty", "there is nothing to propose: your files are what common holds",
             hint="gitsync new TYPE \"Title\", or edit a file, then: gitsync propose",
         )  # fmt: skip
     text = options.message or _default_message(draft, changed)
-    record = CommitRecord(
-        kind=PROPOSAL, ledger=state.ledger, ref=name.ref, predecessor=before, after=after
-    )
     if again is not None:
         oid = again
     else:
@@ -188,7 +190,7 @@ def check_here(ws: Workspace, state: State, name: ProposalName, tip: Oid) -> Dec
     candidate = Candidate(name, tip)
     index = _index(ws, state)
     try:
-        decision = judge(ws.facts, index, state, candidate)
+        decision = judge(ws.facts, index, state, candidate, locks=newest_locks(ws))
     finally:
         index.close()
     if isinstance(decision, Refusal):
@@ -197,12 +199,13 @@ def check_here(ws: Workspace, state: State, name: ProposalName, tip: Oid) -> Dec
 
 
 def _unchanged(
-    ws: Workspace, draft: Commit, before: Oid | None, after: tuple[Oid, ...]
+    ws: Workspace, draft: Commit, before: Oid | None, record: CommitRecord
 ) -> Oid | None:
     """The proposal that is there, if making it again would change nothing."""
-    if before is None or after:
+    if before is None or record.after:
         return None
-    if ws.facts.record(before).kind == WITHDRAWAL:
+    there = ws.facts.record(before)
+    if there.kind == WITHDRAWAL or there.leases != record.leases:
         return None
     commit = ws.facts.commit(before)
     same = commit.tree == draft.tree and draft.parents in ((before,), commit.parents)

@@ -120,7 +120,7 @@ command = define(
     file and no branch of yours is moved. With --json each event is a document on a line.""",
     example="gitsync watch\ngitsync watch --interval 2s --json",
     params=(
-        duration_option("--interval", "TIME", "How often to ask the home, say 2s or 5m."),
+        duration_option("--interval", help="How often to ask the home, say 2s or 5m."),
         flag("--offline", help="Do not ask the home."),
         flag("--poll", help="Look at the files every second, where the disk does not notify."),
     ),

@@ -136,7 +136,7 @@ def check_lease(lease: Lease, policy: Policy) -> None:
         raise FormatError("lease.on-request", f"a lease answers with {', '.join(ON_REQUEST)}")
     for name in lease.escalate:
         check_domain(name)
-    if lease.released or lease.seen < 1:
+    if lease.released or lease.seen < 1 or not 0 <= lease.taken < 253_402_300_800:
         raise FormatError("lease.malformed", "a new lease is neither released nor of no snapshot")
     if lease.seconds < MIN_SECONDS or lease.grace != policy.leases.grace:
         raise FormatError(

@@ -37,6 +37,7 @@ class Lease:
     snapshot ``seen``: ids, or ``/`` and a path for a file without one. ``seconds`` is the duration
     and ``grace`` what is added to it, both in seconds of the witness's clock. ``on_request`` says
     how the holder answers ahead of time, ``escalate`` who may answer in the holder's place.
+    ``taken`` is when the holder says it took it, in seconds since the epoch: for people only.
     """
 
     token: int
@@ -51,6 +52,7 @@ class Lease:
     on_request: str = "ask"
     escalate: tuple[str, ...] = ()
     released: bool = False
+    taken: int = 0
 
     @cached_property
     def keys(self) -> frozenset[str]:

@@ -1,0 +1,1 @@
+"""Taking, keeping and giving back leases, and answering who asks for them."""

@@ -1,0 +1,248 @@
+"""Taking leases and giving them back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitsync.domain.errors import EnvironmentFault, RefusedError, UsageError
+from gitsync.domain.leases.acts import Acquire, Break, Release, held, overlapping
+from gitsync.domain.leases.values import LIVE, Lease, Locks
+from gitsync.domain.names import person_of
+from gitsync.domain.query.records import fold
+from gitsync.services.catalogue import reading
+from gitsync.services.leasing.claims import Claim, forget_claim, keep_claim
+from gitsync.services.leasing.desk import Desk
+from gitsync.services.leasing.members import Members, members_of
+from gitsync.services.leasing.renewing import note_leases, renew
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gitsync.services.workspace import Workspace
+
+DEFAULT_SECONDS = 2 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOptions:
+    """What ``lock acquire`` was asked for. ``query`` takes the first free artifact that it finds
+    instead of ``subjects``; ``seconds`` is the duration."""
+
+    subjects: tuple[str, ...] = ()
+    query: str | None = None
+    seconds: int = DEFAULT_SECONDS
+    note: str = ""
+    on_request: str = "ask"
+    escalate: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The lease that this domain holds now; ``again``: it held it before."""
+
+    lease: Lease
+    locks: Locks
+    again: bool = False
+
+
+def acquire(ws: Workspace, options: TakeOptions) -> Taken:
+    """Take all the subjects under one lease, or none of them.
+
+    The same domain again gets the same lease. Raises RefusedError ``lease.held`` with who has it
+    and until when, ``lease.none-free``; where the home cannot be reached EnvironmentFault
+    ``lease.prepared``: the claim is kept, and sent by the next ``push`` or ``sync``.
+    """
+    nonce = ws.host.random(16).hex()
+    try:
+        desk = Desk.open(ws)
+    except EnvironmentFault as error:
+        if error.code != "remote.unreachable" or options.query is not None or not ws.position():
+            raise
+        keep_claim(ws, Claim(nonce, options.subjects, options.seconds, options.note,
+                             options.on_request, options.escalate))  # fmt: skip
+        raise EnvironmentFault(
+            "lease.prepared",
+            f"{ws.remote} cannot be reached: the claim is prepared, and nothing is held yet",
+            hint="send it when there is a connection: gitsync push",
+        ) from error
+    return _acquire(desk, options, nonce)
+
+
+def _acquire(desk: Desk, options: TakeOptions, nonce: str) -> Taken:
+    ws, state = desk.ws, desk.state
+    at = f"{ws.space}@{state.number}"
+    if options.query is not None:
+        wanted = _candidates(ws, options.query, at)
+    else:
+        wanted = [members_of(ws, options.subjects, at)]
+    chosen: Lease | None = None
+    again = False
+
+    def make(locks: Locks) -> Acquire | None:
+        nonlocal chosen, again
+        found = next((one for one in locks.leases.values() if one.nonce == nonce), None)
+        chosen, again = (found, False) if found else _choose(desk, locks, wanted, options, nonce)
+        there = chosen.token in locks.leases
+        return None if there else Acquire(chosen)
+
+    locks = desk.put(make)
+    assert chosen is not None  # noqa: S101 - make has set it or raised
+    note_leases(ws, locks)
+    # A new lease begins with a sign of life, so that the first stamp has one to see.
+    renew(ws, locks=locks)
+    return Taken(chosen, locks, again)
+
+
+def _choose(
+    desk: Desk, locks: Locks, wanted: list[Members], options: TakeOptions, nonce: str
+) -> tuple[Lease, bool]:
+    """(the lease to take, whether it is held by us already). Raises RefusedError."""
+    me = desk.ws.me()
+    blocked: Lease | None = None
+    for one in wanted:
+        lease = _lease(desk, locks, one, options, nonce)
+        others = [other for other in overlapping(locks, lease) if locks.standing(other) == LIVE]
+        if options.query is None:
+            mine = next((o for o in others if o.holder == me and _same(o, lease)), None)
+            if mine is not None:
+                return mine, True
+        foreign = [o for o in others if options.query is not None or o.holder != me]
+        if not foreign:
+            return lease, False
+        blocked = blocked or foreign[0]
+    if options.query is not None:
+        raise RefusedError(
+            "lease.none-free", f"nothing that is {options.query or 'there'} is free",
+            hint="gitsync lock list   # who holds what",
+        )  # fmt: skip
+    assert blocked is not None  # noqa: S101 - there is one subject, and it was not free
+    raise held(locks, blocked)
+
+
+def _same(mine: Lease, lease: Lease) -> bool:
+    """Whether what we hold is all that is asked for."""
+    return set(lease.subjects) <= set(mine.subjects) and lease.keys <= mine.keys
+
+
+def _lease(desk: Desk, locks: Locks, wanted: Members, options: TakeOptions, nonce: str) -> Lease:
+    policy = desk.state.settings.policy
+    return Lease(
+        token=locks.token + 1,
+        holder=desk.ws.me(),
+        nonce=nonce,
+        subjects=wanted.subjects,
+        members=wanted.members,
+        seen=desk.state.number,
+        seconds=options.seconds,
+        grace=policy.leases.grace,
+        note=options.note,
+        on_request=options.on_request,
+        escalate=options.escalate,
+        taken=desk.ws.host.seconds(),
+    )
+
+
+def _candidates(ws: Workspace, query: str, at: str) -> list[Members]:
+    """One artifact each, in the order of the query."""
+    rows = reading(ws, lambda catalogue: catalogue.find(query), at=at)
+    found = [Members((f"ids:{row.id}",), (row.id,)) for row in rows if row.id]
+    if not found:
+        raise RefusedError(
+            "lease.none-free", f"no artifact of {at} is {query or 'there'}",
+            hint="gitsync list   # what there is; gitsync pull   # what is new",
+        )  # fmt: skip
+    return found
+
+
+def send_claims(ws: Workspace) -> list[Taken]:
+    """Send the claims that were prepared offline. Raises what :func:`acquire` raises."""
+    from gitsync.services.leasing.claims import kept_claims
+
+    taken: list[Taken] = []
+    claims = kept_claims(ws)
+    desk = Desk.open(ws) if claims else None
+    for claim in claims if desk is not None else ():
+        options = TakeOptions(
+            claim.subjects, None, claim.seconds, claim.note, claim.on_request, claim.escalate
+        )
+        assert desk is not None  # noqa: S101 - it is open where there are claims
+        try:
+            taken.append(_acquire(desk, options, claim.nonce))
+        finally:
+            # Whether it was granted or refused, it is answered.
+            forget_claim(ws, claim)
+    return taken
+
+
+# -- which lease is meant ----------------------------------------------------------------------
+
+
+def find(locks: Locks, texts: Sequence[str], me: str, *, mine: bool) -> list[Lease]:
+    """The leases that ``texts`` name: tokens, subjects, ids that a lease covers; with ``mine``
+    none names all of this domain's own. Raises UsageError ``lease.unknown``."""
+    own = [one for one in locks.leases.values() if not one.released]
+    if mine:
+        own = [one for one in own if person_of(one.holder) == person_of(me)]
+    if not texts:
+        found = [one for one in own if one.holder == me] if mine else []
+        if not found:
+            raise UsageError("lease.unknown", "you hold no lease", hint="gitsync lock list")
+        return found
+    chosen: dict[int, Lease] = {}
+    for text in texts:
+        named = [one for one in own if _named(one, text)]
+        if not named:
+            raise UsageError(
+                "lease.unknown", f"{text[:80]} names no lease" + (" of yours" if mine else ""),
+                hint="gitsync lock list",
+            )  # fmt: skip
+        chosen |= {one.token: one for one in named}
+    return list(chosen.values())
+
+
+def _named(lease: Lease, text: str) -> bool:
+    bare = text.removeprefix("ids:").removeprefix("tree:")
+    return text == str(lease.token) or text in lease.subjects or fold(bare) in lease.keys
+
+
+# -- giving back -------------------------------------------------------------------------------
+
+
+def release(ws: Workspace, texts: tuple[str, ...]) -> tuple[Lease, ...]:
+    """Give back leases of one's own; without ``texts`` all of this domain's.
+
+    Raises UsageError ``lease.unknown``, RefusedError ``lease.not-yours``.
+    """
+    desk = Desk.open(ws)
+    wanted = find(desk.locks, texts, ws.me(), mine=True)
+    tokens = tuple(sorted(one.token for one in wanted))
+
+    def make(locks: Locks) -> Release | None:
+        left = tuple(
+            token for token in tokens
+            if token in locks.leases and not locks.leases[token].released
+        )  # fmt: skip
+        return Release(ws.me(), left) if left else None
+
+    note_leases(ws, desk.put(make))
+    return tuple(wanted)
+
+
+def break_lease(ws: Workspace, text: str, reason: str) -> Lease:
+    """End somebody else's lease at once; whoever held it can no longer write under it.
+
+    Raises UsageError ``lease.unknown``, RefusedError ``lease.no-breaker``.
+    """
+    desk = Desk.open(ws)
+    wanted = find(desk.locks, (text,), ws.me(), mine=False)
+    if len(wanted) > 1:
+        tokens = ", ".join(str(one.token) for one in wanted)
+        raise UsageError("lease.unknown", f"{text} could be one of the leases {tokens}")
+    lease = wanted[0]
+
+    def make(locks: Locks) -> Break | None:
+        return Break(ws.me(), lease.token, reason) if lease.token in locks.leases else None
+
+    note_leases(ws, desk.put(make))
+    return lease
