@@ -78,11 +78,12 @@ def lease_lines(app: App, locks: Locks, lease: Lease) -> None:
         ("standing", standing(locks, lease)),
     ]
     if locks.standing(lease) == LIVE:
-        idle = locks.beat(lease.token).idle
-        rows.append(
-            ("lapses", f"after {span(locks.left(lease))} more without a heartbeat that the witness"
-             f" sees; so far {span(idle)} of {span(lease.seconds + lease.grace)}")
-        )  # fmt: skip
+        idle, whole = locks.beat(lease.token).idle, lease.seconds + lease.grace
+        lapses = (
+            f"after {span(locks.left(lease))} more without a heartbeat that the witness sees;"
+            f" so far {span(idle)} of {span(whole)}"
+        )
+        rows.append(("lapses", lapses))
     if lease.note:
         rows.append(("note", lease.note))
     rows.append(("others", f"{lease.holder} {answers[lease.on_request]}"))

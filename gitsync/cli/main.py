@@ -140,6 +140,7 @@ def _run(app: App, args: list[str]) -> int:
             program.main(args, prog_name="gitsync", complete_var=COMPLETE_VARIABLE, obj=app)
         with program.make_context("gitsync", args, obj=app) as context:
             found = program.invoke(context)
+            _keep_leases(app)
             if app.fresh and not app.json:
                 freshness_lines(app)
     except click.exceptions.Exit as done:
@@ -147,6 +148,19 @@ def _run(app: App, args: list[str]) -> int:
     except click.ClickException as error:
         raise from_click(error) from error
     return found if isinstance(found, int) else 0
+
+
+def _keep_leases(app: App) -> None:
+    """Whoever holds leases keeps them by working: any command renews them when it is time."""
+    from gitsync.storage.place import find_place
+
+    # Looked at as a file, so that nobody without leases pays for them.
+    place = find_place(app.host.cwd)
+    if place is None or not (place.common_dir / "gitsync" / "held.json").exists():
+        return
+    from gitsync.cli.keeping import keep_leases
+
+    keep_leases(app)
 
 
 def _bug(error: Exception, out: Output, host: Host | None, *, as_json: bool) -> int:

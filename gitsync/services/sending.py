@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What was sent and what the remote would not take: ref -> reason."""
+    """What was sent and what the remote would not take: ref -> reason. ``claimed`` are the tokens
+    of leases that were prepared offline and are held now."""
 
     remote: str | None
     sent: tuple[str, ...]
     refused: tuple[tuple[str, str], ...] = ()
     nothing: bool = False
+    claimed: tuple[int, ...] = ()
 
 
 def own_refs(ws: Workspace) -> dict[str, Oid]:
@@ -86,7 +88,23 @@ def push(ws: Workspace) -> Pushed:
             raise EnvironmentFault("home.not-written", f"{ws.remote} does not show {ref} as sent")
     heads = {ref: mine[ref] for ref in sent if ref.startswith("refs/heads/")}
     note_held(ws.repo, ws.remote, heads)
-    return Pushed(ws.remote, tuple(sent), tuple(refused), nothing=not updates and not behind)
+    claimed, unclaimed = _claims(ws)
+    return Pushed(
+        ws.remote, tuple(sent), (*refused, *unclaimed),
+        nothing=not (updates or behind or claimed or unclaimed), claimed=claimed,
+    )  # fmt: skip
+
+
+def _claims(ws: Workspace) -> tuple[tuple[int, ...], list[tuple[str, str]]]:
+    """Send the leases that were asked for offline: (tokens, what was refused and why)."""
+    from gitsync.services.leasing.claims import kept_claims
+
+    if not kept_claims(ws):
+        return (), []
+    from gitsync.services.leasing.taking import send_claims
+
+    taken, refused = send_claims(ws)
+    return tuple(one.lease.token for one in taken), refused
 
 
 def _newer(ws: Workspace, ref: str) -> str:

@@ -39,6 +39,7 @@ class Acquire:
 def run_acquire(app: App, options: Acquire) -> None:
     """Take a lease."""
     from gitsync.codec.records import printable
+    from gitsync.domain.leases.acts import span
     from gitsync.services.leasing.taking import DEFAULT_SECONDS, TakeOptions, acquire
 
     if bool(options.subjects) == (options.next_query is not None):
@@ -69,9 +70,7 @@ def run_acquire(app: App, options: Acquire) -> None:
         return
     word = "is yours already" if taken.again else "is yours"
     app.out.line(f"{', '.join(lease.subjects)} {word}: lease {lease.token}")
-    app.out.line(
-        f"commands of this clone keep it; without any it lapses in {leasewords.span(lease.seconds)}"
-    )
+    app.out.line(f"commands of this clone keep it; without any it lapses in {span(lease.seconds)}")
     app.out.steps(
         "Next:",
         [("gitsync propose", "carries the token by itself"),

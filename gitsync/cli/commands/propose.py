@@ -92,6 +92,8 @@ command = define(
             help="Fail if the artifact has changed since common@N.",
         ),
         option("--sponsor", metavar="REF", help="Re-sign an unsigned change; credits its author."),
-        duration_option("--wait", metavar="10m", help="Wait for the answer; exit 0 only if it is yes."),
+        duration_option(
+            "--wait", metavar="10m", help="Wait for the answer; exit 0 only if it is yes."
+        ),
     ),
 )  # fmt: skip

@@ -67,7 +67,12 @@ def copies_lines(app: App, copies: list[tuple[Copy, Pushed | None]]) -> None:
 def fields(found: Pushed) -> dict[str, Any]:
     """The push inside a document."""
     refused = [{"ref": ref, "why": why} for ref, why in found.refused]
-    return {"remote": found.remote, "sent": list(found.sent), "refused": refused}
+    return {
+        "remote": found.remote,
+        "sent": list(found.sent),
+        "refused": refused,
+        "claimed": list(found.claimed),
+    }
 
 
 def lines(app: App, found: Pushed) -> None:
@@ -76,6 +81,8 @@ def lines(app: App, found: Pushed) -> None:
         app.out.line("nothing to send: this repository is the home")
     elif found.nothing:
         app.out.line(f"nothing to send: {found.remote} has all of yours")
+    for token in found.claimed:
+        app.out.line(f"lease {token}, asked for offline, is yours now")
     for ref in found.sent:
         app.out.line(f"sent {short(ref)} to {found.remote}")
     for ref, why in found.refused:

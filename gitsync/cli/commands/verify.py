@@ -131,7 +131,9 @@ command = define(
         flag("--full", help="Replay everything from common@1 on."),
         flag("--no-cache", help="The same, trusting no cache and no stored position."),
         flag("--fetch", help="Ask the remote first."),
-        duration_option("--max-age", metavar="7d", help="Fail if the newest tag is older (notary's clock)."),
+        duration_option(
+            "--max-age", metavar="7d", help="Fail if the newest tag is older (notary's clock)."
+        ),
         option(
             "--evidence", metavar="FILE", file=True,
             help="Check a proof of a fork; needs no network.",

@@ -11,7 +11,7 @@ from gitsync.domain.leases.values import LIVE, Lease, Locks
 from gitsync.domain.names import person_of
 from gitsync.domain.query.records import fold
 from gitsync.services.catalogue import reading
-from gitsync.services.leasing.claims import Claim, forget_claim, keep_claim
+from gitsync.services.leasing.claims import Claim, forget_claim, keep_claim, kept_claims
 from gitsync.services.leasing.desk import Desk
 from gitsync.services.leasing.members import Members, members_of
 from gitsync.services.leasing.renewing import note_leases, renew
@@ -155,24 +155,25 @@ def _candidates(ws: Workspace, query: str, at: str) -> list[Members]:
     return found
 
 
-def send_claims(ws: Workspace) -> list[Taken]:
-    """Send the claims that were prepared offline. Raises what :func:`acquire` raises."""
-    from gitsync.services.leasing.claims import kept_claims
+def send_claims(ws: Workspace) -> tuple[list[Taken], list[tuple[str, str]]]:
+    """Send the claims that were prepared offline: what was granted, and subjects with the reason
+    for those that were not. Either way a claim is answered then, and forgotten.
 
+    Raises EnvironmentFault ``remote.unreachable``; what was not answered is kept.
+    """
     taken: list[Taken] = []
-    claims = kept_claims(ws)
-    desk = Desk.open(ws) if claims else None
-    for claim in claims if desk is not None else ():
+    refused: list[tuple[str, str]] = []
+    desk = Desk.open(ws)
+    for claim in kept_claims(ws):
         options = TakeOptions(
             claim.subjects, None, claim.seconds, claim.note, claim.on_request, claim.escalate
         )
-        assert desk is not None  # noqa: S101 - it is open where there are claims
         try:
             taken.append(_acquire(desk, options, claim.nonce))
-        finally:
-            # Whether it was granted or refused, it is answered.
-            forget_claim(ws, claim)
-    return taken
+        except (RefusedError, UsageError) as error:
+            refused.append((f"lease on {', '.join(claim.subjects)}", error.message))
+        forget_claim(ws, claim)
+    return taken, refused
 
 
 # -- which lease is meant ----------------------------------------------------------------------
@@ -191,7 +192,9 @@ def find(locks: Locks, texts: Sequence[str], me: str, *, mine: bool) -> list[Lea
         return found
     chosen: dict[int, Lease] = {}
     for text in texts:
-        named = [one for one in own if _named(one, text)]
+        named = [one for one in own if _named(one, text)] or [
+            one for one in own if _begins(one, text)
+        ]
         if not named:
             raise UsageError(
                 "lease.unknown", f"{text[:80]} names no lease" + (" of yours" if mine else ""),
@@ -202,8 +205,17 @@ def find(locks: Locks, texts: Sequence[str], me: str, *, mine: bool) -> list[Lea
 
 
 def _named(lease: Lease, text: str) -> bool:
-    bare = text.removeprefix("ids:").removeprefix("tree:")
-    return text == str(lease.token) or text in lease.subjects or fold(bare) in lease.keys
+    return text == str(lease.token) or text in lease.subjects or _bare(text) in lease.keys
+
+
+def _begins(lease: Lease, text: str) -> bool:
+    """Whether an id in a lease begins so: people cut ids short."""
+    bare = _bare(text)
+    return not bare.isdigit() and any(key.startswith(bare) for key in lease.keys)
+
+
+def _bare(text: str) -> str:
+    return fold(text.removeprefix("ids:").removeprefix("tree:"))
 
 
 # -- giving back -------------------------------------------------------------------------------
