@@ -6,13 +6,15 @@ commands of gitsync have asked before, and push without this hook.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import GitsyncError, RefusedError
 from gitsync.domain.ledger.approvals import approving_person
 from gitsync.domain.ledger.entrance import person_signed
 from gitsync.domain.ledger.history import incoming
+from gitsync.domain.ledger.leasing import WAITS
+from gitsync.domain.ledger.state import Waiting
 from gitsync.domain.names import (
     APPROVALS,
     LOCKS_REF,
@@ -29,14 +31,15 @@ from gitsync.domain.names import (
 from gitsync.domain.objects import Oid
 from gitsync.domain.records import WITHDRAWAL
 from gitsync.services.chain import ready_index
-from gitsync.services.hookledger import Finding, finding
+from gitsync.services.hookledger import Finding, finding, notice
 from gitsync.services.proposing import check_here
 from gitsync.storage.refs import ZERO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gitsync.domain.ledger.state import State
+    from gitsync.domain.ledger.state import Decision, State
+    from gitsync.domain.names import ProposalName
     from gitsync.services.workspace import Workspace
     from gitsync.storage.index import PositionIndex
 
@@ -79,6 +82,7 @@ def check_outgoing(ws: Workspace, updates: Iterable[Update], remote: str) -> lis
                 push.check(update)
             except GitsyncError as error:
                 found.append(finding(error))
+        found += push.told
     finally:
         index.close()
     return found
@@ -90,6 +94,7 @@ class _Push:
     state: State
     index: PositionIndex
     remote: str
+    told: list[Finding] = field(default_factory=list)
 
     def check(self, update: Update) -> None:
         """Raises GitsyncError for what may not be sent; other refs than a ledger's may."""
@@ -200,9 +205,14 @@ class _Push:
         if new is None:
             self.mine(ref, name.domain)
         elif self.ws.facts.record(new).kind != WITHDRAWAL:
-            check_here(self.ws, self.state, name, new)
+            self.asks(name, check_here(self.ws, self.state, name, new))
         else:
             person_signed(self.ws.facts, self.state, new)
+
+    def asks(self, name: ProposalName, decision: Decision) -> None:
+        """Pushing a proposal is how one asks: what others hold is told, and no reason to stop."""
+        if isinstance(decision, Waiting) and decision.rule == WAITS:
+            self.told.append(notice(WAITS, f"{name} will wait: {decision.why}", *decision.mend))
 
     def approval(self, ref: str, new: Oid | None) -> None:
         name = parse_approval_ref(ref)

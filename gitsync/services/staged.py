@@ -21,6 +21,7 @@ from gitsync.domain.ledger.content import CONFIG_PREFIX, Budget, check_change, s
 from gitsync.domain.merge.trees import diff_from_all
 from gitsync.domain.objects import Oid
 from gitsync.services.hookledger import Finding, finding, notice
+from gitsync.services.leasing.early import check_leases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +59,8 @@ def check_staged(ledger: HookLedger) -> list[Finding]:
     found += [one for one in _artifacts(ledger.facts, net, rules) if one.why not in named]
     if any(change.path.startswith(CONFIG_PREFIX) for change in net):
         found += _settings(ledger, tree, ledger.facts.settings(base[0]))
+    own = list(diff_from_all(ledger.facts, [ledger.tree(head), *merged], tree))
+    found += check_leases(ledger, own, (ledger.tree(head), tree), rules)
     return found + list(_signing(ledger))
 
 

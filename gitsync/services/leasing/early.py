@@ -1,0 +1,77 @@
+"""Leases as hooks in somebody's clone see them: early, local, by what was last fetched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gitsync.domain.errors import GitsyncError
+from gitsync.domain.names import LOCKS_REF
+from gitsync.services.hookledger import Finding, notice
+from gitsync.services.refview import MIRROR
+from gitsync.storage.refs import Refs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gitsync.codec.rulesjson import Rules
+    from gitsync.domain.leases.values import Lease, Locks
+    from gitsync.domain.merge.trees import FileChange
+    from gitsync.domain.objects import Oid
+    from gitsync.services.hookledger import HookLedger
+
+#: ``git config gitsync.leases``: ``refuse`` (the default), ``warn`` or ``off``.
+SETTING = "gitsync.leases"
+
+
+def check_leases(
+    ledger: HookLedger, changes: list[FileChange], trees: tuple[Oid, Oid], rules: Rules
+) -> Iterator[Finding]:
+    """What a commit writes into that others hold: one paragraph a lease."""
+    mode = ledger.config.get(SETTING, "refuse").lower()
+    if mode == "off" or not changes:
+        return
+    try:
+        locks = _locks(ledger)
+    except GitsyncError as error:
+        yield notice(error.code, f"leases could not be looked at: {error}", "gitsync doctor")
+        return
+    if locks is None or all(one.holder == ledger.domain for one in locks.leases.values()):
+        return
+    from gitsync.domain.leases.writes import Ground, Writer, blocked_by
+
+    ground = Ground(ledger.facts, rules.schema, trees, ledger.space)
+    writer = Writer(ledger.domain)
+    for blocked in blocked_by(locks, ground, writer, ground.touches(changes)):
+        yield _finding(locks, blocked.lease, blocked.paths, refuses=mode != "warn")
+
+
+def _locks(ledger: HookLedger) -> Locks | None:
+    """The locks as last fetched; None where there are none, or no lease in them."""
+    remote = ledger.config.get("gitsync.remote")
+    ref = f"{MIRROR}{remote}/heads/gitsync/locks" if remote else LOCKS_REF
+    tip = Refs(ledger.repo.common_dir).get(ref)
+    if tip is None:
+        return None
+    # Hardly anybody holds anything most of the time.
+    if b"leases" not in ledger.facts.tree(ledger.facts.commit(tip).tree):
+        return None
+    return ledger.facts.locks(tip)
+
+
+def _finding(locks: Locks, lease: Lease, paths: tuple[str, ...], *, refuses: bool) -> Finding:
+    from gitsync.codec.receipts import moment
+    from gitsync.domain.leases.acts import span
+
+    shown = ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+    note = f" ({lease.note})" if lease.note else ""
+    return Finding(
+        "lease.held",
+        f"{shown} belongs to what {lease.holder} holds under lease {lease.token}{note}, since"
+        f" {moment(lease.taken)} and until the witness has seen no sign of {lease.holder} for"
+        f" another {span(locks.left(lease))}, as far as was fetched",
+        (
+            f"gitsync lock show {lease.token}   # is it still so?",
+            f"gitsync propose   # asks {lease.holder}, and waits for the answer",
+        ),
+        refuses=refuses,
+    )

@@ -1,0 +1,204 @@
+"""Leases in the hooks of a clone, and in those of a guarded home: by stock git, on real repos."""
+
+from __future__ import annotations
+
+import pytest
+from ledgerkit import Hand, git
+
+from gitsync.domain.leases.acts import Acquire, Break, Release
+from gitsync.domain.leases.values import Lease
+from gitsync.domain.names import LOCKS_REF
+from gitsync.services.deciding import sign_commit
+from gitsync.services.heartbeats import next_beat
+from tests.integration.hookkit import Clone, text
+from tests.integration.test_receiving import Outside, guard, refused
+
+
+@pytest.fixture
+def clone(ledger):
+    found = Clone(ledger)
+    found.land("plans/a.md", text(), "a")
+    found.land("plans/b.md", text("plan-cccccc"), "b")
+    assert ledger.cli("carol", "pull").code == 0
+    return found
+
+
+def hold(ledger, *subjects: str, who: str = "carol") -> None:
+    assert ledger.cli(who, "lock", "acquire", *subjects, "--note", "splitting it").code == 0
+    assert ledger.cli("james", "pull").code == 0
+
+
+# -- pre-commit and pre-push -------------------------------------------------------------------
+
+
+def test_a_commit_into_a_foreign_lease_is_refused_in_one_paragraph(ledger, clone):
+    hold(ledger, "plan-bbbbbb")
+    clone.stage("plans/a.md", text(body="mine"))
+    done = clone.refused("commit", "-m", "x", code="lease.held")
+    said = " ".join(done.err.split())
+    for words in (
+        "plans/a.md", "carol holds under lease 1 (splitting it)", "since 2026-01-01T",
+        "another 2h 15m", "gitsync lock show 1", "gitsync propose", "--no-verify",
+    ):  # fmt: skip
+        assert words in said, words
+    clone.ok("commit", "-q", "--no-verify", "-m", "I know")
+    clone.stage("plans/b.md", text("plan-cccccc", body="free"))
+    assert clone.ok("commit", "-q", "-m", "Beside it").err == ""
+
+
+@pytest.mark.parametrize("how", ["rm", "mv", "chmod"])
+def test_removal_renaming_and_modes_are_writes_too(ledger, clone, how):
+    hold(ledger, "plan-bbbbbb")
+    {"rm": lambda: clone.ok("rm", "-q", "plans/a.md"),
+     "mv": lambda: clone.ok("mv", "plans/a.md", "plans/z.md"),
+     "chmod": lambda: clone.ok("update-index", "--chmod=+x", "plans/a.md")}[how]()  # fmt: skip
+    done = clone.git("commit", "-m", "x")
+    assert done.code != 0
+    assert "lease.held" in done.err
+
+
+def test_one_s_own_lease_and_a_released_one_are_no_reason(ledger, clone):
+    hold(ledger, "plan-bbbbbb", who="james")
+    clone.stage("plans/a.md", text(body="mine"))
+    assert clone.ok("commit", "-q", "-m", "x").err == ""
+    assert ledger.cli("james", "lock", "release").code == 0
+    hold(ledger, "plan-cccccc")
+    assert ledger.cli("carol", "lock", "release").code == 0
+    assert ledger.cli("james", "pull").code == 0
+    clone.stage("plans/b.md", text("plan-cccccc", body="free"))
+    assert clone.ok("commit", "-q", "-m", "y").err == ""
+
+
+@pytest.mark.parametrize(("mode", "code"), [("warn", 0), ("off", 0)])
+def test_a_clone_may_be_told_instead_of_stopped(ledger, clone, mode, code):
+    hold(ledger, "plan-bbbbbb")
+    clone.ok("config", "gitsync.leases", mode)
+    clone.stage("plans/a.md", text(body="mine"))
+    done = clone.git("commit", "-m", "x")
+    assert done.code == code
+    assert ("lease.held" in done.err) == (mode == "warn")
+
+
+def test_pushing_a_proposal_asks_and_a_stale_token_is_refused(ledger, clone):
+    hold(ledger, "plan-bbbbbb")
+    clone.stage("plans/a.md", text(body="mine"))
+    clone.ok("commit", "-q", "--no-verify", "-m", "An edit")
+    done = clone.git("push", "origin", "HEAD:refs/heads/proposals/james/ask")
+    assert done.code == 0, done.err
+    assert "will wait" in done.err
+    assert "held by carol under lease 1" in " ".join(done.err.split())
+    stale = "An edit\n\nGitsync-Lease: 9"
+    clone.ok("commit", "-q", "--no-verify", "--amend", "-S", "-m", stale)
+    done = clone.git("push", "origin", "+HEAD:refs/heads/proposals/james/stale")
+    assert done.code != 0
+    assert "lease.stale" in done.err
+
+
+def test_the_witness_passes_its_own_hooks(ledger, clone):
+    hold(ledger, "plan-bbbbbb")
+    guard(ledger)
+    clone.stage("plans/b.md", text("plan-cccccc", body="other"))
+    clone.ok("commit", "-q", "-m", "x")
+    assert ledger.cli("james", "propose", "--slug", "b").code == 0
+    assert ledger.witness().after == 4
+
+
+# -- a guarded home ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def outside(ledger):
+    guard(ledger)
+    return Outside(ledger)
+
+
+def lease(hand: Hand, who: str, token: int, *subjects: str, **more) -> Lease:
+    members = more.pop("members", tuple(one.partition(":")[2] for one in subjects))
+    return Lease(token, who, f"{token:032x}", subjects, members, 1, 7200, 900, **more)
+
+
+def put(outside, hand: Hand, act, who: str) -> str:
+    """A commit on the locks ref that is made outside and not pushed yet: its id."""
+    from gitsync.codec.leaseacts import actor_of
+    from gitsync.domain.objects import Oid
+    from gitsync.services.locksref import next_act
+
+    tip = Oid(git(outside.path, "rev-parse", LOCKS_REF))
+    policy = hand.facts.settings(hand.facts.commit(hand.common).tree).policy
+    commit = next_act(
+        hand.facts, tip, act, policy, actor_of(act) or who, hand.ledger.anchor, hand.now
+    )
+    oid = hand.write(who, commit)
+    hand.repo.store.flush()
+    return oid
+
+
+def test_the_home_takes_acts_that_follow_the_rules(ledger, outside):
+    hand = outside.hand
+    taken = put(outside, hand, Acquire(lease(hand, "james", 1, "ids:plan-bbbbbb")), "james")
+    assert outside.send(LOCKS_REF, taken) is None
+    git(outside.path, "update-ref", LOCKS_REF, taken)
+    back = put(outside, hand, Release("james", (1,)), "james")
+    assert outside.send(LOCKS_REF, back) is None
+
+
+def test_the_home_refuses_whoever_signs_for_somebody_else(ledger, outside):
+    hand = outside.hand
+    forged = put(outside, hand, Acquire(lease(hand, "james", 1, "ids:plan-bbbbbb")), "carol")
+    refused(outside, "locks.unknown-key", f"{forged}:{LOCKS_REF}")
+
+
+@pytest.mark.parametrize(
+    ("what", "code"),
+    [("token", "locks.bad-act"), ("members", "locks.bad-act"), ("two at once", "locks.bad-act"),
+     ("no act", "locks.malformed"), ("stamp", "locks.bad-act")],
+)  # fmt: skip
+def test_the_home_refuses_what_no_act_gives(ledger, outside, what, code):
+    hand = outside.hand
+    tip = git(outside.path, "rev-parse", LOCKS_REF)
+    good = put(outside, hand, Acquire(lease(hand, "james", 1, "ids:plan-bbbbbb")), "james")
+    commit = hand.facts.commit(good)
+    files = {
+        "token": {"token": b"7\n"},
+        "members": {"leases/1": hand.read("leases/1", good).replace('"ids:plan-bbbbbb"', '"ids:plan-zzzzzz"')
+                    .encode() + b"\n"},
+        "two at once": {"leases/2": hand.read("leases/1", good).replace('"token": 1', '"token": 2')
+                        .encode() + b"\n", "token": b"2\n"},
+        "no act": {"note": b"hello\n"},
+        "stamp": {"stamp": b"9\n1767225600\n"},
+    }[what]  # fmt: skip
+    bad = hand.commit("james", hand.tree(files, good), tip, message=commit.message.decode()[:-1])
+    refused(outside, code, f"{bad}:{LOCKS_REF}")
+
+
+def test_an_act_that_was_made_for_another_place_is_no_act_here(ledger, outside):
+    """A lease that was taken once cannot be pushed again on top of what came since."""
+    hand = outside.hand
+    tip = git(outside.path, "rev-parse", LOCKS_REF)
+    taken = put(outside, hand, Acquire(lease(hand, "james", 1, "ids:plan-bbbbbb")), "james")
+    outside.send(LOCKS_REF, taken)
+    git(outside.path, "update-ref", LOCKS_REF, taken)
+    broken = put(outside, hand, Break("alice", 1, "away"), "alice")
+    outside.send(LOCKS_REF, broken)
+    again = hand.commit("james", hand.facts.commit(taken).tree, broken,
+                        message=hand.facts.commit(taken).message.decode()[:-1])  # fmt: skip
+    refused(outside, "locks.malformed", f"{again}:{LOCKS_REF}")
+    refused(outside, "ref.not-forward", f"+{taken}:{LOCKS_REF}")
+    refused(outside, "ref.not-forward", f"+{tip}:{LOCKS_REF}")
+    refused(outside, "ref.delete", f":{LOCKS_REF}")
+
+
+def test_heartbeats_rise_are_their_own_and_stay(ledger, outside):
+    hand, ref = outside.hand, "refs/gitsync/nodes/james"
+
+    def beat(sequence: int, who: str = "james") -> str:
+        commit = next_beat(hand.facts, "james", ledger.anchor, sequence, hand.now)
+        oid = sign_commit(hand.facts, hand.signer(who), commit)
+        hand.repo.store.flush()
+        return oid
+
+    assert outside.send(ref, beat(1)) is None
+    assert outside.send(ref, beat(3)) is None
+    refused(outside, "heartbeat.old", f"+{beat(2)}:{ref}")
+    refused(outside, "heartbeat.not-yours", f"+{beat(9, 'carol')}:{ref}")
+    refused(outside, "ref.delete", f":{ref}")
