@@ -71,10 +71,27 @@ def show_rows(app: App, rows: Sequence[Row], form: str | None) -> None:
 
 def table(app: App, rows: Sequence[Row]) -> None:
     """Id, type, status, owner and title in columns; what cannot be read says why, below."""
-    app.out.table(("ID", "TYPE", "STATUS", "OWNER", "TITLE"), [_pieces(row) for row in rows])
+    held = _held(app, rows)
+    if held:
+        heads = ("ID", "TYPE", "STATUS", "OWNER", "HELD BY", "TITLE")
+        cells = [(*(one := _pieces(row))[:4], held.get(row.path, "-"), one[4]) for row in rows]
+        app.out.table(heads, cells)
+    else:
+        app.out.table(("ID", "TYPE", "STATUS", "OWNER", "TITLE"), [_pieces(row) for row in rows])
     for row in rows:
         if row.problem:
             app.out.wrapped(row.problem, "    ", "unreadable: ")
+
+
+def _held(app: App, rows: Sequence[Row]) -> dict[str, str]:
+    """Who holds a lease on which of the artifacts, by path."""
+    from gitsync.services.leasing.glance import holders_of, locks_here
+
+    ws = app.ledger()
+    held = holders_of(locks_here(ws), ((row.id, row.path) for row in rows))
+    return {
+        path: "you" if lease.holder == ws.me() else lease.holder for path, lease in held.items()
+    }
 
 
 def _pieces(row: Row) -> tuple[Piece, ...]:

@@ -15,10 +15,13 @@ from gitsync.domain.names import ProposalName, parse_proposal_ref, people_branch
 from gitsync.domain.records import WITHDRAWAL, Receipt
 from gitsync.services.artifacts import commit_at
 from gitsync.services.chain import ready_index
+from gitsync.services.leasing.glance import own_leases
 from gitsync.services.sources import known_view, receipts_in
 from gitsync.services.workspace import Workspace
 
 if TYPE_CHECKING:
+    from gitsync.domain.leases.values import Lease
+    from gitsync.domain.leases.values import Request as LeaseRequest
     from gitsync.domain.objects import Oid
     from gitsync.services.host import Host
     from gitsync.services.refview import RefView
@@ -47,7 +50,7 @@ class Status:
     ``behind`` counts verified snapshots that the branch does not hold, ``ahead`` own commits that
     are not in the ledger, ``unproposed`` those of them that no proposal holds either; ``offered``
     is the number that the remote showed last; ``seen`` when it was last verified, in seconds since
-    the epoch.
+    the epoch. ``leases`` are this clone's own, ``asked`` requests that wait for its answer.
     """
 
     repository: bool
@@ -68,6 +71,8 @@ class Status:
     proposals: tuple[ProposalState, ...] = ()
     requests: tuple[str, ...] = ()
     conflicts: tuple[Conflicted, ...] = ()
+    leases: tuple[Lease, ...] = ()
+    asked: tuple[LeaseRequest, ...] = ()
 
 
 def status(host: Host) -> Status:
@@ -94,6 +99,7 @@ def status(host: Host) -> Status:
     view = known_view(ws)
     offers = tuple(proposals(ws, view, mine_only=True))
     ahead, unproposed, behind = _distance(ws, tuple(one.commit for one in offers))
+    leases, asked = own_leases(ws)
     offered = None
     if (
         view.common is not None
@@ -122,6 +128,8 @@ def status(host: Host) -> Status:
         proposals=offers,
         requests=_asking(ws, view),
         conflicts=_conflicts(ws, changed.found()),
+        leases=leases,
+        asked=asked,
     )
 
 

@@ -218,3 +218,21 @@ def test_a_lease_longer_than_the_policy_grants_is_refused(tasks):
     ran = lock(tasks, "james", "acquire", "story-c", "--for", "30d")
     assert (ran.code, "7d" in ran.err) == (1, True)
     assert json.loads(lock(tasks, "james", "list", "--json").out)["leases"] == []
+
+
+def test_leases_show_where_people_look_anyway(tasks, document, golden):
+    lock(tasks, "james", "acquire", "story-c", "--note", "splitting it")
+    tasks.pull("carol")
+    tasks.write("carol", "stories/1.md", TASK.format(id="story-cccccc", title="New", more=""))
+    tasks.cli("carol", "propose", "--slug", "x")
+    tasks.witness()
+    tasks.pull("james", "carol")
+    status = tasks.cli("james", "status")
+    listed = tasks.cli("carol", "list", "--at", "common")
+    traced = tasks.cli("carol", "trace", "story-c")
+    golden("lock_elsewhere", status.out + "\n" + listed.out + "\n" + traced.out)
+    found = document(tasks.cli("james", "status", "--json").out, "status")
+    assert [one["token"] for one in found["leases"]] == [1]
+    assert [one["asker"] for one in found["asked"]] == ["carol"]
+    found = document(tasks.cli("carol", "trace", "story-c", "--json").out, "trace")
+    assert found["lease"]["holder"] == "james"

@@ -56,6 +56,7 @@ def hostile(ledger):
     keep(ws, moves, "test")
     send(ws, moves)
     ws.repo.git("push", "-q", "origin", f"{fine}:refs/heads/proposals/carol/\u202eevil")
+    assert ledger.cli("carol", "lock", "acquire", "path:\u202e\x9b2J/**").code == 0
     return ledger
 
 
@@ -77,6 +78,10 @@ READING = (
     "diff", "diff common@1..common@2", "diff \x1b[31m", "trace plan-bcdfgk", "trace \x1b[31m",
     "log plan-bcdfgk", "list type:\x1b[31m", "list --fresh",
     "claim plan-bcdfgk", "claim \x1b[31m", "ready --claim",
+    "lock list", "lock show 1", "lock who \x1b[31m", "lock acquire path:\x1b[31m",
+    "lock acquire path:\u202e**", "lock acquire --next \x1b[31m", "lock release \x1b[31m",
+    "lock break \x1b[31m --reason x", "lock requests", "lock answer \x1b[31m allow", "lock renew",
+    "lock break 1 --reason \x1b[31m",
 )  # fmt: skip
 
 # Commands that show nothing but what they were given, each with the reason.

@@ -160,8 +160,8 @@ def test_the_home_refuses_what_no_act_gives(ledger, outside, what, code):
     commit = hand.facts.commit(good)
     files = {
         "token": {"token": b"7\n"},
-        "members": {"leases/1": hand.read("leases/1", good).replace('"ids:plan-bbbbbb"', '"ids:plan-zzzzzz"')
-                    .encode() + b"\n"},
+        "members": {"leases/1": hand.read("leases/1", good)
+                    .replace('"ids:plan-bbbbbb"', '"ids:plan-zzzzzz"').encode() + b"\n"},
         "two at once": {"leases/2": hand.read("leases/1", good).replace('"token": 1', '"token": 2')
                         .encode() + b"\n", "token": b"2\n"},
         "no act": {"note": b"hello\n"},

@@ -431,7 +431,7 @@ command.add_command(
         help="""Answer a request: allow lets exactly that proposal in, deny refuses it, wait keeps
         it in the queue.""",
         example="gitsync lock answer carol/fix-title allow\n"
-        "gitsync lock answer carol/fix-title wait --until 2026-12-01 -m 'after the audit'",
+        "gitsync lock answer carol/fix wait --until 2026-12-01 -m 'after the audit'",
         params=(
             argument("request", "PROPOSAL", complete=completing.proposals),
             click.Argument(["verdict"], metavar="allow|deny|wait", type=_VERDICTS),

@@ -43,6 +43,7 @@ def run(app: App, _options: Options) -> None:
         return
     _standing(app, found)
     _work(app, found)
+    _leases(app, found)
     _others(app, found)
     steps = _steps(found)
     if steps:
@@ -131,6 +132,20 @@ def _asking(found: Status) -> list[str]:
     return [name for name in found.requests if name != found.domain]
 
 
+def _leases(app: App, found: Status) -> None:
+    """What is held here, and who asks for it."""
+    if found.leases:
+        app.out.line()
+        app.out.line("You hold:")
+        app.out.table(
+            ("", ""),
+            [(f"  lease {one.token}", ", ".join(one.subjects)) for one in found.leases[:_MOST]],
+        )
+    for one in found.asked[:_MOST]:
+        name = one.ref.removeprefix("refs/heads/proposals/")
+        app.out.line(Styled(f"  {one.asker} asks", "yellow"), f" for lease {one.token} with {name}")
+
+
 def _others(app: App, found: Status) -> None:
     if found.domain in found.requests:
         app.out.line()
@@ -139,7 +154,7 @@ def _others(app: App, found: Status) -> None:
     if asking:
         app.out.line()
         app.out.wrapped("Asking to join: " + ", ".join(asking), "  ", "")
-    clean = not (found.changes or found.unproposed or _open(found) or found.requests)
+    clean = not (found.changes or found.unproposed or _open(found) or found.requests or found.asked)
     if clean and not found.behind:
         app.out.line()
         app.out.line(f"Nothing is open: your files are what {found.space} holds.")
@@ -157,6 +172,9 @@ def _steps(found: Status) -> list[tuple[str, str]]:
         steps.append(
             (f"gitsync receipt {outcomes['refused']}", "why it was refused, and what mends it")
         )
+    if found.asked:
+        name = found.asked[0].ref.removeprefix("refs/heads/proposals/")
+        steps.append((f"gitsync lock answer {name} allow", "or deny, or wait"))
     if (found.behind and not found.pin) or found.offered is not None:
         steps.append(("gitsync pull", "verify and take over what is new"))
     if "queued" in outcomes:
@@ -198,6 +216,14 @@ def _document(app: App, found: Status) -> dict[str, object]:
         behind=found.behind,
         offered=at(found.offered),
         proposals=[words.proposal_json(one) for one in found.proposals],
+        leases=[
+            {"token": one.token, "subjects": list(one.subjects), "note": one.note or None}
+            for one in found.leases
+        ],
+        asked=[
+            {"token": one.token, "asker": one.asker, "ref": one.ref, "proposal": one.proposal}
+            for one in found.asked
+        ],
         requests=list(found.requests),
         conflicts=[conflict_json(one) for one in found.conflicts],
         next=[command for command, _ in _steps(found)] if found.number is not None else [],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitsync.cli import completing
+from gitsync.cli import completing, leasewords
 from gitsync.cli.changes import change_json, field_lines, kind_of
 from gitsync.cli.options import argument, define
 from gitsync.cli.output import Styled
@@ -31,10 +31,22 @@ def run(app: App, options: Options) -> None:
     found = trace(app.ledger(), options.text)
     if app.json:
         steps = [_json(one) for one in found.steps]
-        app.out.json(app.document("trace", id=found.id, title=found.title, steps=steps))
+        lease = None
+        if found.lease is not None and found.locks is not None:
+            lease = leasewords.lease_json(found.locks, found.lease)
+        app.out.json(
+            app.document("trace", id=found.id, title=found.title, lease=lease, steps=steps)
+        )
         return
     with app.out.paged():
         app.out.line(cut(f"{found.id}  {clean(found.title or '-')}", app.out.width))
+        if found.lease is not None:
+            note = f": {found.lease.note}" if found.lease.note else ""
+            app.out.wrapped(
+                f"held by {found.lease.holder} under lease {found.lease.token}{note}",
+                "    ",
+                "    ",
+            )
         for step in found.steps:
             app.out.line()
             _show(app, step)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import GitsyncError
-from gitsync.domain.names import LOCKS_REF
 from gitsync.services.hookledger import Finding, notice
-from gitsync.services.refview import MIRROR
-from gitsync.storage.refs import Refs
+from gitsync.services.leasing.glance import glance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +29,7 @@ def check_leases(
     if mode == "off" or not changes:
         return
     try:
-        locks = _locks(ledger)
+        locks = glance(ledger.facts, ledger.repo.common_dir, ledger.config.get("gitsync.remote"))
     except GitsyncError as error:
         yield notice(error.code, f"leases could not be looked at: {error}", "gitsync doctor")
         return
@@ -43,19 +41,6 @@ def check_leases(
     writer = Writer(ledger.domain)
     for blocked in blocked_by(locks, ground, writer, ground.touches(changes)):
         yield _finding(locks, blocked.lease, blocked.paths, refuses=mode != "warn")
-
-
-def _locks(ledger: HookLedger) -> Locks | None:
-    """The locks as last fetched; None where there are none, or no lease in them."""
-    remote = ledger.config.get("gitsync.remote")
-    ref = f"{MIRROR}{remote}/heads/gitsync/locks" if remote else LOCKS_REF
-    tip = Refs(ledger.repo.common_dir).get(ref)
-    if tip is None:
-        return None
-    # Hardly anybody holds anything most of the time.
-    if b"leases" not in ledger.facts.tree(ledger.facts.commit(tip).tree):
-        return None
-    return ledger.facts.locks(tip)
 
 
 def _finding(locks: Locks, lease: Lease, paths: tuple[str, ...], *, refuses: bool) -> Finding:

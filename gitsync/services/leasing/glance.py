@@ -1,0 +1,76 @@
+"""A glance at the leases, for commands that are about something else: cheap, and as last seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gitsync.domain.errors import GitsyncError
+from gitsync.domain.names import LOCKS_REF
+from gitsync.domain.query.records import fold
+from gitsync.services.refview import MIRROR
+from gitsync.storage.refs import Refs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from gitsync.domain.leases.values import Lease, Locks, Request
+    from gitsync.services.workspace import Workspace
+    from gitsync.storage.facts import StoreFacts
+
+
+def glance(facts: StoreFacts, common_dir: Path, remote: str | None) -> Locks | None:
+    """The locks as last fetched; None where there are none, or no lease in them.
+
+    Raises FormatError ``locks.malformed``, VerificationError.
+    """
+    ref = f"{MIRROR}{remote}/heads/gitsync/locks" if remote else LOCKS_REF
+    tip = Refs(common_dir).get(ref)
+    # Hardly anybody holds anything most of the time.
+    if tip is None or b"leases" not in facts.tree(facts.commit(tip).tree):
+        return None
+    return facts.locks(tip)
+
+
+def locks_here(ws: Workspace) -> Locks | None:
+    """The same in somebody's clone; None also where it cannot be read: that is for ``lock`` and
+    ``doctor`` to say."""
+    try:
+        return glance(ws.facts, ws.repo.common_dir, ws.remote)
+    except GitsyncError:
+        return None
+
+
+def holders_of(locks: Locks | None, found: Iterable[tuple[str | None, str]]) -> dict[str, Lease]:
+    """For artifacts, as (id, path), the live lease that covers each, by path.
+
+    By the members that a lease names and by its path patterns: what came below a tree since is
+    found by ``lock who``.
+    """
+    held: dict[str, Lease] = {}
+    live = locks.live() if locks is not None else ()
+    if not live:
+        return held
+    from gitsync.domain.leases.subjects import glob_covers
+
+    for ident, path in found:
+        keys = {fold(ident)} if ident else set()
+        keys.add(fold("/" + path))
+        for lease in live:
+            if not lease.keys.isdisjoint(keys) or any(
+                one.kind == "path" and glob_covers(one, path) for one in lease.parsed
+            ):
+                held[path] = lease
+                break
+    return held
+
+
+def own_leases(ws: Workspace) -> tuple[tuple[Lease, ...], tuple[Request, ...]]:
+    """This clone's leases that are not released, and the requests that wait for its answer."""
+    locks = locks_here(ws)
+    if locks is None:
+        return (), ()
+    mine = tuple(one for one in locks.leases.values() if one.holder == ws.me() and not one.released)
+    tokens = {one.token for one in mine}
+    asked = tuple(one for one in locks.queue() if one.token in tokens and one.answer is None)
+    return mine, asked
