@@ -50,6 +50,7 @@ PARTS = {
     "area": ("policy", "schema"),
     "self.area": ("policy", "schema"),
     "self._what": ("receipts", "locks"),
+    "side": ("receipts", "locks"),
 }
 # Codes that stand apart from the call that raises them: code -> (words, kind).
 APART = {
@@ -58,6 +59,8 @@ APART = {
     "guard.deletion": ("...: deletion accepted", "Finding"),
     "key.private-malformed": ("...", "FormatError"),
     "signature.key": ("...", "FormatError"),
+    "lease.denied": ("...; it is refused", "Refusal"),
+    "lease.unanswered": ("...; it is refused", "Refusal"),
     "queue.received": ("it is in the queue; this run was limited", "Subsumed"),
     "ledger.accepted": ("it is ...@...", "Subsumed"),
     "proposal.withdrawn": ("withdrawn by ...", "Refusal"),
@@ -72,11 +75,12 @@ TABLES = {
 # Texts of the same shape that are no codes: settings of git, files, hosts.
 SECTIONS = """
     gitsync user commit config gc gpg branch remote core init push pull extensions index message
-    policy schema witness
+    policy schema witness leases
 """
 NAMES = """
     anchor auto commentchar db default domain email format fsync gitsync gpgsign hookspath invalid json key
-    lock name path pin remote sig signingkey space worktree yaml
+    lock name path pin remote sig signingkey space worktree yaml leases breakers escalate-to
+    unanswered
 """
 OTHERS = re.compile(
     rf"(?:{'|'.join(SECTIONS.split())})\.(?:{'|'.join(NAMES.split())})"

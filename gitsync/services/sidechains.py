@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from gitsync.storage.facts import StoreFacts
 
 
-def rolled_back(what: str, lost: Oid | None) -> VerificationError:
+def rolled_back(side: str, lost: Oid | None) -> VerificationError:
     """The error for a ref, ``receipts`` or ``locks``, that lacks a tip which was recorded."""
-    ref = LOCKS_REF if what == "locks" else receipts_ref(DEFAULT_SPACE)
+    ref = LOCKS_REF if side == "locks" else receipts_ref(DEFAULT_SPACE)
     return VerificationError(
-        f"{what}.rolled-back",
-        f"the {what} ref no longer holds {str(lost)[:12]}, which was recorded: it was"
+        f"{side}.rolled-back",
+        f"the {side} ref no longer holds {str(lost)[:12]}, which was recorded: it was"
         " rolled back or deleted",
         hint=f"restore it from any clone that has it:\ngit push origin {lost}:{ref}",
     )
