@@ -37,6 +37,7 @@ MIRROR = "refs/gitsync/remotes/"
 # Names of a ledger's refs are shorter. A file system holds paths of some 4,000 bytes, and a name
 # that just fits on the remote's disk does not fit below a longer folder in a clone.
 MAX_REF_BYTES = 400
+_FEW = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,9 @@ def note_held(repo: Repository, source: str, held: Mapping[str, Oid | None]) -> 
         for ref, oid in held.items()
         if ref.startswith(("refs/heads/", "refs/tags/"))
     }
-    here = repo.refs.list(*mirrored) if mirrored else {}
+    # A few are read as files; many in one look.
+    few = len(mirrored) <= _FEW
+    here = {ref: repo.refs.get(ref) for ref in mirrored} if few else repo.refs.list(*mirrored)
     updates = [
         RefUpdate(ref, new, here.get(ref)) for ref, new in mirrored.items() if here.get(ref) != new
     ]

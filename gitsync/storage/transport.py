@@ -42,6 +42,10 @@ _RACES = (
 _RECEIVE_SYNCED = " ".join(["git", *gitcli.SYNCED, "-c receive.unpackLimit=1", "receive-pack"])
 
 
+# (where git runs, the remote's name): its push URL, and whether it names no receive-pack.
+_SETTINGS: dict[tuple[Path, str], tuple[str, bool]] = {}
+
+
 class RemoteRejectedError(RefusedError):
     """The remote refused a push by a rule of its own: a hook, a protection, a scanner."""
 
@@ -111,9 +115,8 @@ class Remote:
         args += ["--atomic"] if atomic else []
         args += [f"--force-with-lease={update.ref}:{update.old or ''}" for update in updates]
         specs = [f"{update.new or ''}:{update.ref}" for update in updates]
-        here = self._on_this_machine()
-        own = here is not None and self._ask("config", "--get", f"remote.{self.name}.receivepack")
-        args += [f"--receive-pack={_RECEIVE_SYNCED}"] if here is not None and not own else []
+        here, synced = self._on_this_machine()
+        args += [f"--receive-pack={_RECEIVE_SYNCED}"] if synced else []
         result = gitcli.run(
             [*args, "--end-of-options", self.name, *specs], cwd=self.folder, check=False
         )
@@ -123,12 +126,20 @@ class Remote:
             sync_folder(here / "objects" / "pack")
             Refs(here).sync_folders(update.ref for update in updates if update.new is not None)
 
-    def _on_this_machine(self) -> Path | None:
-        """The git folder of a remote that is a folder here, on a share or on a stick. Nobody else
-        has it synced by the time that a push ends."""
-        url = self._ask("remote", "get-url", "--push", self.name) or self.name
-        path = self.folder / url.removeprefix("file://")
-        return next((one for one in (path / ".git", path) if (one / "objects").is_dir()), None)
+    def _on_this_machine(self) -> tuple[Path | None, bool]:
+        """The git folder of a remote that is a folder here, on a share or on a stick, and whether
+        we say how it receives. Nobody else has it synced by the time that a push ends.
+
+        What git is set to is asked once a process: those who contend for a lease push often.
+        """
+        known = _SETTINGS.get((self.folder, self.name))
+        if known is None:
+            url = self._ask("remote", "get-url", "--push", self.name) or self.name
+            own = self._ask("config", "--get", f"remote.{self.name}.receivepack")
+            known = _SETTINGS[self.folder, self.name] = (url, not own)
+        path = self.folder / known[0].removeprefix("file://")
+        here = next((one for one in (path / ".git", path) if (one / "objects").is_dir()), None)
+        return here, here is not None and known[1]
 
     def _ask(self, *args: str) -> str:
         done = gitcli.run(args, cwd=self.folder, check=False)

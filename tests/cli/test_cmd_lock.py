@@ -132,6 +132,8 @@ def test_a_lease_is_broken_by_the_role_for_it_only(tasks, document):
     assert "alice breaks 1" in log
     assert "james is away" in log
     ran = lock(tasks, "james", "renew")
+    assert (ran.code, "lease 1 is lost" in ran.err) == (1, True)
+    ran = lock(tasks, "james", "renew")
     assert (ran.code, "holds no lease" in ran.err) == (1, True)
 
 

@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitsync.domain.errors import EnvironmentFault
+from gitsync.domain.errors import EnvironmentFault, UsageError
 from gitsync.hooks import post_receive
 from gitsync.services import artifacts, authoring, clonehooks, copies, homehooks, rosters
 from gitsync.services.consenting import approve, find_proposal, withdraw
 from gitsync.services.founding import InitOptions, init
 from gitsync.services.joining import JoinOptions, join
+from gitsync.services.leasing.renewing import held_here, note_leases, renew
+from gitsync.services.leasing.taking import TakeOptions, acquire, release
 from gitsync.services.people import snapshot
 from gitsync.services.proposing import ProposeOptions, propose
 from gitsync.services.pulling import pin, pull
@@ -25,7 +27,7 @@ from gitsync.services.workspace import Workspace
 from gitsync.storage import keys
 from tests.conftest import Ledger, write_key
 from tests.integration import invariants
-from tests.integration.ledgerkit import Hand, git
+from tests.integration.ledgerkit import Hand, check, git, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -456,6 +458,72 @@ def _joined(path: str) -> Callable[[Ledger], None]:
     return check
 
 
+# -- leases -----------------------------------------------------------------------------------
+
+
+def _an_artifact(ledger: Ledger) -> None:
+    ledger.propose("alice", "plans/a.md", plan("plan-bcdfgh").decode(), "a")
+    ledger.witness()
+    ledger.pull("james")
+    ledger.clock.tick()
+
+
+def _take(ledger: Ledger) -> object:
+    return acquire(ledger.ws("james"), TakeOptions(("plan-b",)))
+
+
+def _taken(ledger: Ledger) -> None:
+    """One lease, however often it was asked for, and a heartbeat that the stamps will see."""
+    invariants.tokens_only_rise(ledger.hub)
+    locks = Hand(ledger).locks()
+    [lease] = locks.live()
+    assert (locks.token, lease.holder, lease.members) == (1, "james", ("plan-bcdfgh",))
+    held = held_here(ledger.ws("james"))
+    assert held is not None
+    assert held.tokens == {"1": lease.seconds}
+    assert Hand(ledger).refs()["refs/gitsync/nodes/james"] == held.beat
+    check(ledger)
+
+
+def _leased(ledger: Ledger) -> None:
+    _an_artifact(ledger)
+    _take(ledger)
+    ledger.clock.tick()
+
+
+def _give_back(ledger: Ledger) -> object:
+    try:
+        return release(ledger.ws("james"), ())
+    except UsageError as error:
+        if error.code != "lease.unknown":
+            raise
+        return None  # killed in its last steps it was complete
+
+
+def _given_back(ledger: Ledger) -> None:
+    locks = Hand(ledger).locks()
+    assert (locks.token, locks.live(), len(locks.leases)) == (1, (), 1)
+    assert git(ledger.hub, "rev-list", "--count", "gitsync/locks") == "4"
+    ws = ledger.ws("james")
+    note_leases(ws, locks)
+    assert held_here(ws) is None
+    check(ledger)
+
+
+def _renew(ledger: Ledger) -> object:
+    return renew(ledger.ws("james"))
+
+
+def _renewed(ledger: Ledger) -> None:
+    """The home has a heartbeat above the first, alone on its ref, and the clone knows it."""
+    held = held_here(ledger.ws("james"))
+    assert held is not None
+    assert held.sequence >= 2
+    assert held.renewed == ledger.clock.seconds
+    assert git(ledger.hub, "rev-parse", "refs/gitsync/nodes/james") == held.beat
+    assert git(ledger.hub, "rev-list", "--count", "refs/gitsync/nodes/james") == "1"
+
+
 def _new_key(ledger: Ledger) -> object:
     path = ledger.root / "fresh" / "keys" / "mine"
     try:
@@ -527,6 +595,9 @@ SCENARIOS = (
         files=True,
         fresh="code/plans",
     ),
+    Scenario("lock acquire", "james", _take, _taken, _an_artifact),
+    Scenario("lock release", "james", _give_back, _given_back, _leased),
+    Scenario("lock renew", "james", _renew, _renewed, _leased),
     Scenario("roster add", "alice", _admit, _admitting),
     Scenario("new", "james", _new, _created, once=True),
     Scenario("id new", "fresh", _new_key, _key_is_whole),

@@ -13,6 +13,7 @@ from gitsync.codec import (
     frontmatter,
     frontmatter_head,
     gitobjects,
+    leasefiles,
     listing,
     policyfile,
     receipts,
@@ -25,6 +26,8 @@ from gitsync.codec import (
 )
 from gitsync.domain import globs, names
 from gitsync.domain.errors import GitsyncError
+from gitsync.domain.leases.subjects import parse_subject
+from gitsync.domain.leases.values import Locks
 from gitsync.services import evidence
 from gitsync.storage import packedrefs, signing
 from gitsync.storage.positions import PositionStore
@@ -32,6 +35,26 @@ from tests.fuzz import valid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+LEASE = leasefiles.decode_lease(valid.LEASES[0])
+
+
+def _counters(data: bytes) -> Locks:
+    token, stamp, beats, *_ = *data.split(b"\0"), b"", b""
+    return leasefiles.decode(token, stamp, beats, [("7", LEASE)] if b"7" in beats else [], [])
+
+
+def _counters_hold(data: bytes, value: object) -> None:
+    """Whatever is taken is what would be written."""
+    assert isinstance(value, Locks)
+    files = dict(leasefiles.changes(None, value))
+    token, stamp, beats, *_ = *data.split(b"\0"), b"", b""
+    assert (files[b"token"], files[b"stamp"], files.get(b"beats") or b"") == (token, stamp, beats)
+
+
+def _subject(data: bytes) -> object:
+    return parse_subject(data.decode("utf-8", "surrogateescape"))
+
 
 NEAR = listing.read_listing(valid.TREE)
 A, B = valid.A, valid.B
@@ -338,6 +361,24 @@ READERS = (
         receipts.decode,
         _again(receipts.encode, receipts.decode),
         JSON_WORDS,
+    ),
+    Reader(
+        "lease",
+        valid.LEASES,
+        leasefiles.decode_lease,
+        _same(leasefiles.encode_lease),
+        JSON_WORDS,
+    ),
+    Reader(
+        "lease request",
+        valid.REQUESTS,
+        leasefiles.decode_request,
+        _same(leasefiles.encode_request),
+        JSON_WORDS,
+    ),
+    Reader("counters of the locks ref", valid.COUNTERS, _counters, _counters_hold),
+    Reader(
+        "subject", (b"tree:plan-a", b"ids:a,b", b"path:a/**", b"query:type:story -tag:x"), _subject
     ),
     Reader("stored position", (valid.POSITION,), _position, _position_holds, JSON_WORDS),
     Reader("evidence", (valid.EVIDENCE,), _evidence, _evidence_holds, JSON_WORDS),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from dataclasses import replace
 
 from nacl.bindings import crypto_sign, crypto_sign_seed_keypair
 
 from gitsync.codec import (
     allowed_signers,
     gitobjects,
+    leasefiles,
     presets,
     receipts,
     records,
@@ -18,6 +20,7 @@ from gitsync.codec import (
     sshsig,
 )
 from gitsync.domain import names
+from gitsync.domain.leases.values import Answer, Lease, Request
 from gitsync.domain.objects import Commit, Oid, Signature, Tag
 from gitsync.domain.records import CommitRecord, Endorsement, Receipt, SnapshotRecord
 from gitsync.domain.roster import Roster, RosterEntry
@@ -184,6 +187,21 @@ COMMITS = (gitobjects.encode_commit(PLAIN), gitobjects.encode_commit(SIGNED))
 TAGS = (gitobjects.encode_tag(LIGHT_TAG), gitobjects.encode_tag(_tag(A)))
 KEYS = (sshkeys.encode_public(ED25519), sshkeys.encode_public(SK), RSA)
 PRIVATE = sshkeys.encode_private(hashlib.sha256(b"one").digest(), ED25519, 7)
+LEASE = Lease(
+    7, "alice.desk", "0" * 31 + "1", ("ids:plan-bbbbbb", "path:a/**"), ("/a/b.txt", "plan-bbbbbb"),
+    3, 7200, 900, "a note", "wait", ("carol",), taken=1_767_225_600,
+)  # fmt: skip
+LEASES = tuple(
+    leasefiles.encode_lease(one)
+    for one in (LEASE, replace(LEASE, released=True, note="", escalate=()))
+)
+_ASKED = Request(7, Oid(A), "refs/heads/proposals/carol/x", "carol", 2, 60)
+REQUESTS = tuple(
+    leasefiles.encode_request(one)
+    for one in (_ASKED, replace(_ASKED, answer=Answer("wait", "alice", 1_767_225_600, "later")))
+)
+#: Token, stamp and beats of the locks ref, with a zero byte between them.
+COUNTERS = (b"7\n\x003\n1767225600\n\x007 2 60\n", b"0\n\x001\n\x00")
 RECEIPTS = (receipts.encode(RECEIPT), receipts.encode(ACCEPTED))
 #: A signature, two zero bytes, and the message that it signs.
 SIGNATURES = tuple(_sign(text, who) + b"\0\0" + text for text in (b"", b"text\n") for who in "ab")

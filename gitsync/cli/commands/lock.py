@@ -87,30 +87,33 @@ class Nothing:
 
 
 def run_renew(app: App, _options: Nothing) -> int:
-    """Send a heartbeat."""
+    """Send a heartbeat; 1 if something that was held is lost."""
     from gitsync.services.leasing.desk import known_locks
     from gitsync.services.leasing.looking import ask_home
-    from gitsync.services.leasing.renewing import renew
+    from gitsync.services.leasing.renewing import held_here, renew
 
     ws = app.ledger()
-    ask_home(ws)
-    locks = known_locks(ws)
-    renewed = renew(ws, locks=locks)
+    lost = ask_home(ws)
+    # Whoever has lost all has nothing left to renew; whoever held nothing is told so.
+    renewed = renew(ws) if held_here(ws) is not None or not lost else None
+    tokens = renewed.tokens if renewed is not None else ()
     if app.json:
-        app.out.json(
-            app.document(
-                "lock-renew", sequence=renewed.sequence, tokens=list(renewed.tokens),
-                lost=list(renewed.lost),
-            )
-        )  # fmt: skip
-        return 1 if renewed.lost else 0
-    for token in renewed.tokens:
-        lease = locks.leases.get(token)
-        what = ", ".join(lease.subjects) if lease is not None else ""
+        sequence = renewed.sequence if renewed is not None else None
+        found = {"sequence": sequence, "tokens": list(tokens), "lost": list(lost)}
+        app.out.json(app.document("lock-renew", **found))
+        return 1 if lost else 0
+    leases = known_locks(ws).leases
+    for token in tokens:
+        what = ", ".join(leases[token].subjects) if token in leases else ""
         app.out.line(f"lease {token} is kept: {what}")
-    for token in renewed.lost:
-        app.out.line(Styled(f"lease {token} is lost", "red"), ": stop working under it")
-    return 1 if renewed.lost else 0
+    _lost(app, lost)
+    return 1 if lost else 0
+
+
+def _lost(app: App, tokens: Sequence[int]) -> None:
+    """Say which leases are no longer held here."""
+    for token in tokens:
+        app.out.note(Styled(f"lease {token} is lost", "red"), ": stop working under it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +181,9 @@ def _ask(app: App, options: Look) -> Workspace:
     if options.no_fetch:
         return ws
     try:
-        ask_home(ws)
+        lost = ask_home(ws)
+        if not app.json:
+            _lost(app, lost)
     except EnvironmentFault as error:
         if error.code != "remote.unreachable":
             raise

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 #: How long a contended act is tried, in seconds, and the longest pause between two attempts.
 PATIENCE = 120.0
 LONGEST_PAUSE = 2.0
-_FIRST_PAUSE = 0.02
+_FIRST_PAUSE = 0.05
 
 
 @dataclass(slots=True)
@@ -87,8 +87,8 @@ class Desk:
                     hint="run it again",
                 )  # fmt: skip
             # Jitter, so that those who lost together do not come back together.
-            ws.host.sleep(pause * (0.5 + ws.host.random(1)[0] / 256))
-            pause = min(LONGEST_PAUSE, pause * 1.5)
+            ws.host.sleep(pause * (0.25 + ws.host.random(1)[0] / 128))
+            pause = min(LONGEST_PAUSE, pause * 2)
             self._follow()
 
     def _swap(self, oid: Oid) -> bool:

@@ -9,6 +9,7 @@ from gitsync.domain.errors import UsageError
 from gitsync.domain.leases.writes import Ground
 from gitsync.domain.merge.trees import FileChange, entry_at
 from gitsync.services.leasing.desk import known_locks
+from gitsync.services.leasing.renewing import note_leases
 from gitsync.services.leasing.taking import find
 from gitsync.services.pulling import verify_view
 from gitsync.services.sources import fresh_view
@@ -28,10 +29,14 @@ class Seen:
     leases: tuple[Lease, ...]
 
 
-def ask_home(ws: Workspace) -> None:
-    """Fetch and verify, so that what follows is of now. Raises EnvironmentFault
-    ``remote.unreachable``."""
+def ask_home(ws: Workspace) -> tuple[int, ...]:
+    """Fetch and verify, so that what follows is of now; the tokens that this clone held and holds
+    no longer.
+
+    Raises EnvironmentFault ``remote.unreachable``.
+    """
     verify_view(ws, fresh_view(ws))
+    return note_leases(ws, known_locks(ws))
 
 
 def all_leases(ws: Workspace) -> Seen:

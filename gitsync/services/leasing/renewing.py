@@ -78,9 +78,11 @@ def read_held(path: Path) -> Held | None:
         return None
 
 
-def _write(ws: Workspace, held: Held) -> None:
+def _write(ws: Workspace, held: Held, *, sync: bool = False) -> None:
+    """Keep what is held. Which leases these are has to outlast a power cut; when they were renewed
+    is found out again."""
     make_folder(ws.repo.state_dir)
-    write_atomic(ws.repo.state_dir / FILE, json.dumps(asdict(held)).encode() + b"\n", sync=False)
+    write_atomic(ws.repo.state_dir / FILE, json.dumps(asdict(held)).encode() + b"\n", sync=sync)
 
 
 def note_leases(ws: Workspace, locks: Locks) -> tuple[int, ...]:
@@ -101,26 +103,23 @@ def note_leases(ws: Workspace, locks: Locks) -> tuple[int, ...]:
     fresh = Held(mine, now, 0)
     held = replace(before, tokens=mine) if before is not None else fresh
     if held != before:
-        _write(ws, held)
+        _write(ws, held, sync=True)
     return lost
 
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
-    """A heartbeat that the home has: its number, the leases it keeps, and those that are lost."""
+    """A heartbeat that the home has: its number, and the leases it keeps."""
 
     sequence: int
     tokens: tuple[int, ...]
-    lost: tuple[int, ...] = ()
 
 
-def renew(ws: Workspace, *, locks: Locks | None = None) -> Renewed:
+def renew(ws: Workspace) -> Renewed:
     """Send a heartbeat for all leases of this domain: one push, however many there are.
 
-    ``locks`` tells what is held if the caller has just looked. Raises RefusedError
-    ``lease.none``, EnvironmentFault ``remote.unreachable``.
+    Raises RefusedError ``lease.none``, EnvironmentFault ``remote.unreachable``.
     """
-    lost: tuple[int, ...] = note_leases(ws, locks) if locks is not None else ()
     held = held_here(ws)
     if held is None or not held.tokens:
         raise RefusedError(
@@ -135,7 +134,7 @@ def renew(ws: Workspace, *, locks: Locks | None = None) -> Renewed:
         oid = _beat(ws, ref, old, sequence + 1)
         if oid is not None:
             _write(ws, replace(held, renewed=now, tried=now, sequence=sequence + 1, beat=oid))
-            return Renewed(sequence + 1, tuple(sorted(map(int, held.tokens))), lost)
+            return Renewed(sequence + 1, tuple(sorted(map(int, held.tokens))))
         # Another process of this clone was faster, or what we remember is not what is there.
         old, sequence = _last(ws, ref, at_least=sequence)
     raise RefusedError("lease.contended", "somebody else writes this clone's heartbeat",

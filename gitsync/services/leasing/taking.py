@@ -14,7 +14,7 @@ from gitsync.services.catalogue import reading
 from gitsync.services.leasing.claims import Claim, forget_claim, keep_claim, kept_claims
 from gitsync.services.leasing.desk import Desk
 from gitsync.services.leasing.members import Members, members_of
-from gitsync.services.leasing.renewing import note_leases, renew
+from gitsync.services.leasing.renewing import note_leases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,8 +89,7 @@ def _acquire(desk: Desk, options: TakeOptions, nonce: str) -> Taken:
     locks = desk.put(make)
     assert chosen is not None  # noqa: S101 - make has set it or raised
     note_leases(ws, locks)
-    # A new lease begins with a sign of life, so that the first stamp has one to see.
-    renew(ws, locks=locks)
+    # No heartbeat yet: the first stamp that sees a lease begins to count from zero anyway.
     return Taken(chosen, locks, again)
 
 
