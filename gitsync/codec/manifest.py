@@ -119,7 +119,7 @@ class _Lines:
             _malformed("numbers begin at 1")
         if found.basis >= found.sequence:
             _malformed("a bundle comes after an earlier one")
-        if found.basis and found.recipient == ANYBODY:
+        if (found.basis or found.needs) and found.recipient == ANYBODY:
             _malformed("what is for anybody builds on nothing")
         for listed in (found.needs, found.vector, found.acks, found.changes):
             _distinct(listed)

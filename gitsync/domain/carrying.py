@@ -52,7 +52,7 @@ class Ack:
 class Manifest:
     """Everything that the signed manifest of a bundle states (docs/reference/bundles.md).
 
-    ``basis`` is the sequence number that the recipient had acknowledged, 0 for a complete bundle.
+    ``basis`` is the sequence number that the recipient had acknowledged, 0 for none.
     ``number`` and ``common`` are the sender's verified position, ``at`` its clock in seconds.
     ``needs`` are the commits that the recipient must have, ``vector`` the highest number that the
     sender has seen of each domain.
@@ -148,6 +148,18 @@ class Peer:
                 later = tuple(sent for sent in self.sent if sent.sequence > ack.sequence)
                 return replace(kept, acked=acked, sent=later)
         return kept
+
+    def with_stated(self, manifest: Manifest, ident: Oid) -> Peer:
+        """The same after the peer's signed word about what it holds itself: its own bundle."""
+        known = self.acked or Sent(0, ident, Holding())
+        refs = {**known.holding.refs}
+        for change in manifest.changes:
+            if change.new is None:
+                refs.pop(change.ref, None)
+            elif not change.ref.startswith(f"refs/tags/{manifest.space}@"):
+                refs[change.ref] = change.new
+        number = max(known.holding.number, manifest.number)
+        return replace(self, acked=replace(known, holding=Holding(number, refs)))
 
     def with_received(self, received: Ack) -> Peer:
         """The same after one of the peer's bundles was imported; an older one changes nothing."""

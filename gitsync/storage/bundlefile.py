@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from gitsync.codec import bundleheader, packhead
+from gitsync.codec import bundleheader, packhead, volumes
+from gitsync.codec.volumes import Volume
 from gitsync.domain.carrying import MANIFEST_REF
-from gitsync.domain.errors import EnvironmentFault, FormatError
+from gitsync.domain.errors import EnvironmentFault, FormatError, RefusedError
 from gitsync.storage import gitcli
 from gitsync.storage.batchfiles import sweep
 from gitsync.storage.durable import (
@@ -24,6 +25,7 @@ from gitsync.storage.durable import (
     rename_file,
     reporting,
     sync_folder,
+    write_new,
     write_pieces,
 )
 
@@ -137,11 +139,27 @@ def check_pack(bundle: BundleFile, progress: Callable[[int, int], None]) -> None
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written: the files in their order, the size and the SHA-256 of all together."""
+    """What was written: the parts in their order, all of them or the only one, and the list that
+    several have beside them."""
 
-    files: tuple[Path, ...]
-    size: int
-    sha256: str
+    parts: tuple[tuple[Path, Volume], ...]
+    index: Path | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return sum(one.size for _, one in self.parts)
+
+    @property
+    def path(self) -> Path:
+        """What to import: the only file, or the list of the volumes."""
+        return self.index or self.parts[0][0]
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files."""
+        listed = (self.index,) if self.index is not None else ()
+        return (*(path for path, _ in self.parts), *listed)
 
 
 def bundle_pieces(
@@ -176,34 +194,53 @@ def bundle_pieces(
 
 
 def write_bundle(
-    target: Path, pieces: Iterable[bytes], *, split: int | None, name: Callable[[int], Path],
-    progress: Callable[[int], None],
-) -> Written:  # fmt: skip
+    target: Path, pieces: Iterable[bytes], *, split: int | None, progress: Callable[[int], None]
+) -> Written:
     """Write ``pieces`` beside ``target`` and give the result its name, or several names.
 
-    What is larger than ``split`` bytes becomes several files, named by ``name(1)`` and so on. All
-    of it is synced under other names first; nothing stays if that fails. ``progress`` takes the
-    bytes written so far. Raises EnvironmentFault ``disk.*``, and what ``pieces`` raises.
+    What is larger than ``split`` bytes becomes volumes with numbered names and a list of them,
+    which comes last: without it they are nothing yet. All is synced under other names first; none
+    of it stays if that fails. ``progress`` takes the bytes written so far. Raises EnvironmentFault
+    ``disk.*``, RefusedError ``file.exists``, and what ``pieces`` raises.
     """
+    _is_free(target)
     sweep(target.parent)
     source = _Counted(pieces, progress)
-    waiting: list[Path] = []
+    waiting: list[tuple[Path, Volume]] = []
+    done: list[Path] = []
     try:
         while not source.ended:
             draft = target.with_name(f"{TEMPORARY}{os.getpid()}_{os.urandom(6).hex()}")
             write_pieces(draft, source.take(split))
-            waiting.append(draft)
-        many = len(waiting) > 1
-        names = [name(n) for n in range(1, len(waiting) + 1)] if many else [target]
-        for draft, path in zip(list(waiting), names, strict=True):
+            name = f"{target.name}.{len(waiting) + 1:03d}"
+            waiting.append((draft, Volume(name, source.part, source.digest.hexdigest())))
+        if len(waiting) == 1:
+            draft, part = waiting.pop()
+            rename_file(draft, target)
+            sync_folder(target.parent)
+            return Written(((target, replace(part, name=target.name)),))
+        parts = []
+        for draft, part in list(waiting):
+            path = target.with_name(part.name)
+            _is_free(path)
             rename_file(draft, path)
-            waiting.remove(draft)
-    finally:
-        for draft in waiting:
+            waiting.remove((draft, part))
+            done.append(path)
+            parts.append((path, part))
+        sync_folder(target.parent)
+        index = target.with_name(target.name + volumes.SUFFIX)
+        write_new(index, volumes.encode(tuple(part for _, part in parts)))
+    except BaseException:
+        for path in (*(draft for draft, _ in waiting), *done):
             with suppress(EnvironmentFault):
-                remove_file(draft)
-    sync_folder(target.parent)
-    return Written(tuple(names), source.size, source.digest.hexdigest())
+                remove_file(path)
+        raise
+    return Written(tuple(parts), index)
+
+
+def _is_free(path: Path) -> None:
+    if path.exists():
+        raise RefusedError("file.exists", f"{path} exists already")
 
 
 class _Counted:
@@ -213,21 +250,22 @@ class _Counted:
         self._pieces = iter(pieces)
         self._left = b""
         self._progress = progress
-        self.size = 0
+        self._size = 0
+        self.part = 0
         self.digest = hashlib.sha256()
         self.ended = False
 
     def take(self, limit: int | None) -> Iterator[bytes]:
         """The next ``limit`` bytes, or all of them; afterwards ``ended`` tells whether that was
-        the end."""
-        room = limit
-        while (room is None or room > 0) and self._more():
-            piece = self._left if room is None else self._left[:room]
+        the end, ``part`` and ``digest`` are of this stretch."""
+        self.part, self.digest = 0, hashlib.sha256()
+        while (limit is None or self.part < limit) and self._more():
+            piece = self._left if limit is None else self._left[: limit - self.part]
             self._left = self._left[len(piece) :]
-            room = room - len(piece) if room is not None else None
-            self.size += len(piece)
+            self.part += len(piece)
+            self._size += len(piece)
             self.digest.update(piece)
-            self._progress(self.size)
+            self._progress(self._size)
             yield piece
         self._more()
 
@@ -242,14 +280,17 @@ class _Counted:
 def read_back(written: Written, progress: Callable[[int, int], None]) -> None:
     """Read what was written from the disk itself and compare.
 
-    Raises EnvironmentFault ``bundle.not-written``, ``bundle.unreadable``.
+    Raises EnvironmentFault ``bundle.not-written``, ``bundle.unreadable``; the bad files are gone.
     """
-    found = digest_of(written.files, lambda done: progress(done, written.size), from_disk=True)
-    if found != (written.size, written.sha256):
-        raise EnvironmentFault(
-            "bundle.not-written", f"{written.files[0]} does not read back as it was written",
-            hint="the stick is worn or lies about its size: use another one",
-        )  # fmt: skip
+    for path, part in written.parts:
+        found = digest_of([path], lambda done: progress(done, written.size), from_disk=True)
+        if found != (part.size, part.sha256):
+            for one in written.files:
+                remove_file(one)
+            raise EnvironmentFault(
+                "bundle.not-written", f"{path} does not read back as it was written",
+                hint="the stick is worn or lies about its size: use another one",
+            )  # fmt: skip
 
 
 def digest_of(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from gitsync.domain.errors import EnvironmentFault, FormatError, VerificationError
+from gitsync.domain.errors import FormatError, VerificationError
 from gitsync.storage import effects, gitcli
 from gitsync.storage.durable import (
     make_folder,
@@ -192,14 +192,3 @@ def disk_usage(git_dir: Path, revs: Iterable[str]) -> int | None:
         stdin="".join(f"{one}\n" for one in revs).encode(), check=False,
     )  # fmt: skip
     return int(done.out) if done.code == 0 and done.out.strip().isdigit() else None
-
-
-def room(folder: Path) -> int:
-    """Free bytes for this user on the disk of a folder. Raises EnvironmentFault."""
-    try:
-        found = os.statvfs(folder)
-    except OSError as error:
-        raise EnvironmentFault(
-            "bundle.unreadable", f"{folder} cannot be read: {error.strerror}"
-        ) from error
-    return found.f_bavail * found.f_frsize

@@ -271,10 +271,27 @@ class Arrival:
             never_removed(kind, update)
             own.check(kind, update)
         except GitsyncError as error:
+            if self._wants_answer(own, state, kind, update, error):
+                return Verdict(change, Fate.NEW)
             older = error.code == "ref.older" or (update.new is None and error.code == "ref.delete")
             fate = Fate.OLDER if older else Fate.REFUSED
             return Verdict(change, fate, error.code, error.message)
         return Verdict(change, Fate.NEW)
+
+    def _wants_answer(
+        self, own: OwnRefs, state: State, kind: LedgerRef, update: RefUpdate, error: GitsyncError
+    ) -> bool:
+        """Whether what the rules refuse is its person's own proposal: nobody can be told here, so
+        it goes on to the witness, who answers with a receipt."""
+        new = update.new
+        if kind.kind is not RefKind.PROPOSAL or new is None or error.code == "ref.older":
+            return False
+        try:
+            own.check_newer(update, new)
+            person = state.settings.roster.person(self.facts.signer(new).blob)
+        except GitsyncError:
+            return False
+        return person == person_of(kind.domain)
 
     def _answered(self, book: ReceiptBook, state: State, kind: LedgerRef, new: Oid) -> bool:
         """Whether a proposal, approval or request has had its answer: it is over."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from gitsync.domain.carrying import (
     holding_of,
     vector_of,
 )
-from gitsync.domain.errors import EnvironmentFault, UsageError
+from gitsync.domain.errors import EnvironmentFault, RefusedError, UsageError
 from gitsync.domain.ledgerrefs import RefKind
 from gitsync.domain.names import check_domain
 from gitsync.domain.objects import MODE_FILE, Commit, Oid
@@ -26,13 +27,17 @@ from gitsync.domain.records import CommitRecord
 from gitsync.services.carrying.holding import held, kind_of
 from gitsync.services.carrying.opening import FILE, KIND
 from gitsync.services.carrying.shelf import Shelf, bundle_name
-from gitsync.storage import quarantine
-from gitsync.storage.bundlefile import bundle_pieces, read_back, write_bundle
+from gitsync.storage import agefile, effects, quarantine
+from gitsync.storage.bundlefile import bundle_pieces, pieces_of, read_back, write_bundle
+from gitsync.storage.disks import room, split_for
+from gitsync.storage.durable import write_pieces
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from gitsync.domain.carrying import Holding
+    from gitsync.domain.roster import PublicKey
     from gitsync.services.carrying.holding import Held
     from gitsync.services.workspace import Workspace
     from gitsync.storage.bundlefile import Written
@@ -96,23 +101,51 @@ def _create(ws: Workspace, shelf: Shelf, target: Path, options: CreateOptions) -
     told = peer.received is None or peer.received == peer.told
     if not draft.manifest.changes and told and basis is not None:
         return Created(draft.manifest)
+    keys = _keys(ws, recipient) if options.encrypt else ()
     signer = ws.signer(options.key)
     head, ident = _signed(ws, signer, draft.manifest)
     refs = {**draft.manifest.refs(), MANIFEST_REF: ident}
     header = bundleheader.encode(draft.manifest.needs, refs)
-    name = bundle_name(draft.manifest, ident)
+    # The name of an encrypted file tells nothing of what is in it.
+    name = f"{ws.host.random(6).hex()}.age" if keys else bundle_name(draft.manifest, ident)
     path = target / name if target.is_dir() else target
     _check_room(ws, path.parent, draft)
     # First, so that a number is never given to two bundles that are not the same.
     shelf.keep(peer.with_sent(Sent(draft.manifest.sequence, ident, draft.holding)))
     pieces = bundle_pieces(ws.repo.common_dir, header, head, draft.revs)
-    written = write_bundle(
-        path, pieces, split=options.split, name=lambda n: path.with_name(f"{path.name}.{n:03d}"),
-        progress=lambda done: ws.host.progress("writing, bytes", done, 0),
-    )  # fmt: skip
+    with ExitStack() as stack:
+        if keys:
+            pieces = _sealed(stack, pieces, keys)
+        written = write_bundle(
+            path, pieces, split=options.split if options.split is not None else split_for(path),
+            progress=lambda done: ws.host.progress("writing, bytes", done, 0),
+        )  # fmt: skip
     if options.readback:
         read_back(written, lambda done, total: ws.host.progress("reading back, bytes", done, total))
-    return Created(draft.manifest, ident, written)
+    return Created(draft.manifest, ident, written, bool(keys))
+
+
+def _keys(ws: Workspace, recipient: str) -> tuple[PublicKey, ...]:
+    """The keys to encrypt to. Raises UsageError ``bundle.encrypt-anybody``."""
+    if recipient == ANYBODY:
+        raise UsageError(
+            "bundle.encrypt-anybody", "only a bundle for somebody can be encrypted",
+            hint="gitsync bundle create DEST --for NAME --encrypt",
+        )  # fmt: skip
+    keys = ws.settings().roster.keys_of(recipient)
+    if not keys:
+        raise RefusedError("bundle.no-key", f"{recipient} has no key on the roster")
+    return keys
+
+
+def _sealed(
+    stack: ExitStack, pieces: Iterator[bytes], keys: tuple[PublicKey, ...]
+) -> Iterator[bytes]:
+    """The same, encrypted. The plain bundle lies on this machine meanwhile, not on the stick."""
+    folder = stack.enter_context(effects.scratch())
+    write_pieces(folder / "plain", pieces)
+    agefile.encrypt(folder / "plain", folder / "sealed", keys)
+    return pieces_of([folder / "sealed"])
 
 
 def _draft(
@@ -189,7 +222,7 @@ def _signed(
 
 def _check_room(ws: Workspace, folder: Path, draft: _Draft) -> None:
     """Refuse to begin what the disk has no room for. Raises EnvironmentFault ``bundle.no-room``."""
-    free = quarantine.room(folder)
+    free = room(folder)
     wanted = sum(one.stat().st_size for one in (ws.repo.common_dir / "objects/pack").glob("*.pack"))
     if free > 2 * wanted + (64 << 20):
         return

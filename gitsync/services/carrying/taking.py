@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from gitsync.services.carrying.arrival import Judged
     from gitsync.services.carrying.holding import Held
     from gitsync.services.carrying.opening import Opened
+    from gitsync.services.carrying.unwrapping import Unlock
+    from gitsync.services.host import Host
     from gitsync.services.workspace import Workspace
+    from gitsync.storage.keys import PrivateKey
     from gitsync.storage.quarantine import Quarantine
 
 TAKEN, NOTHING, HELD, RELAYED = "imported", "nothing-new", "held", "relayed"
@@ -62,17 +65,87 @@ class Taken:
         return [one for one in self.verdicts if one.fate is fate]
 
 
-def take(ws: Workspace, path: Path, *, dry_run: bool = False) -> list[Taken]:
-    """Import the bundle at ``path``, and those kept aside that it makes possible.
+def unlocker(host: Host, ws: Workspace | None) -> Unlock:
+    """How to get at the key that opens what was encrypted for the one who works here."""
+
+    def unlock() -> tuple[PrivateKey, bytes | None]:
+        from gitsync.services.identity import setting
+        from gitsync.storage.keys import find_key, read_key
+        from gitsync.storage.signing import unlocked_seed
+
+        choice = find_key(None, setting(host, ws), host.env, host.home)
+        key = read_key(choice)
+        return key, unlocked_seed(key, host.ask)
+
+    return unlock
+
+
+def check_anchor(manifest: Manifest, anchor: str | None) -> None:
+    """Whether a bundle is of the named ledger. Raises VerificationError ``anchor.other``."""
+    if anchor is not None and manifest.ledger != anchor:
+        raise VerificationError(
+            "anchor.other", f"the bundle is of another ledger: {manifest.ledger}",
+            hint="the anchor is what your invitation names",
+        )  # fmt: skip
+
+
+def take(
+    ws: Workspace, path: Path, *, dry_run: bool = False, anchor: str | None = None
+) -> list[Taken]:
+    """Import the bundle at ``path``, and those kept aside that it makes possible; ``anchor`` is
+    the ledger that it has to be of.
 
     Raises GitsyncError and changes nothing where the bundle does not check out.
     """
     shelf = Shelf.of(ws)
     with shelf.lock(ws):
-        first, ws = _file(ws, shelf, path, dry_run=dry_run)
+        first, ws = _file(ws, shelf, path, dry_run=dry_run, anchor=anchor)
         if dry_run or first.outcome not in (TAKEN, NOTHING):
             return [first]
         return [first, *_release_held(ws, shelf)[0]]
+
+
+@dataclass(frozen=True, slots=True)
+class Haul:
+    """Several bundles: what became of each, and those that do not check out, with the reason."""
+
+    taken: tuple[Taken, ...]
+    refused: tuple[tuple[Path, GitsyncError], ...] = ()
+
+
+def take_all(
+    ws: Workspace, paths: Iterable[Path], *, dry_run: bool = False, anchor: str | None = None,
+    strict: bool = False,
+) -> Haul:  # fmt: skip
+    """Import several bundles, earlier ones first; a bad one does not hold up the others.
+
+    With ``strict`` the first bad one raises.
+    """
+    done: list[Taken] = []
+    refused: list[tuple[Path, GitsyncError]] = []
+    for path in in_order(ws, paths):
+        try:
+            done += take(reopened(ws), path, dry_run=dry_run, anchor=anchor)
+        except GitsyncError as error:
+            if strict:
+                raise
+            refused.append((path, error))
+    return Haul(tuple(done), tuple(refused))
+
+
+def in_order(ws: Workspace, paths: Iterable[Path]) -> list[Path]:
+    """Bundles by sender and number, as far as they can be read; others last, by name."""
+
+    def place(path: Path) -> tuple[bool, str, int, str]:
+        try:
+            with plain(path, unlocker(ws.host, ws)) as (file, _):
+                manifest = open_signed(file).manifest
+        except GitsyncError:
+            return True, "", 0, path.name
+        return bool(manifest.needs), manifest.sender, manifest.sequence, path.name
+
+    found = list(paths)
+    return found if len(found) < 2 else sorted(found, key=place)
 
 
 def _release_held(ws: Workspace, shelf: Shelf) -> tuple[list[Taken], Workspace]:
@@ -95,10 +168,13 @@ def _release_held(ws: Workspace, shelf: Shelf) -> tuple[list[Taken], Workspace]:
             return done, ws
 
 
-def _file(ws: Workspace, shelf: Shelf, path: Path, *, dry_run: bool) -> tuple[Taken, Workspace]:
+def _file(
+    ws: Workspace, shelf: Shelf, path: Path, *, dry_run: bool, anchor: str | None = None
+) -> tuple[Taken, Workspace]:
     make_folder(shelf.root)
-    with plain(ws, path) as file:
+    with plain(path, unlocker(ws.host, ws)) as (file, _):
         opened = open_signed(file)
+        check_anchor(opened.manifest, anchor)
         found, ws = _opened(ws, shelf, opened, dry_run=dry_run)
     return replace(found, path=path), ws
 
@@ -208,14 +284,15 @@ def _kept(
 def _acknowledged(ws: Workspace, shelf: Shelf, opened: Opened, *, dry_run: bool) -> int | None:
     """Note what the sender says to hold of ours; returns the number of our bundle, if any."""
     sender = opened.manifest.sender
-    ack = next((one for one in opened.manifest.acks if one.domain == ws.domain), None)
-    if ack is None or sender == ws.domain:
+    if sender == ws.domain:
         return None
     peer = shelf.peer(sender)
-    known = peer.with_ack(ack, shelf.for_anybody())
+    ack = next((one for one in opened.manifest.acks if one.domain == ws.domain), None)
+    known = peer.with_ack(ack, shelf.for_anybody()) if ack is not None else peer
+    newer = peer.received is None or peer.received.sequence < opened.manifest.sequence
     if not dry_run:
-        shelf.keep(known)
-    return ack.sequence if known.acked != peer.acked else None
+        shelf.keep(known.with_stated(opened.manifest, opened.ident) if newer else known)
+    return ack.sequence if ack is not None and known.acked != peer.acked else None
 
 
 def _remember(shelf: Shelf, opened: Opened, verdicts: Iterable[Verdict]) -> None:
