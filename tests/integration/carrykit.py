@@ -6,18 +6,28 @@ joined from a stick. Whatever goes from one to another goes by files.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitsync.codec import bundleheader
+from gitsync.domain.carrying import MANIFEST_REF
+from gitsync.services.carrying import creating
 from gitsync.services.carrying.creating import CreateOptions, create
+from gitsync.services.carrying.holding import held
 from gitsync.services.carrying.sticks import StickOptions, sync
 from gitsync.services.carrying.taking import take
+from gitsync.storage.bundlefile import bundle_pieces
 from tests.conftest import PEOPLE, Clock, FakeRandom, Ledger, new_host, write_key
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gitsync.domain.carrying import Manifest
+    from gitsync.domain.objects import Oid
     from gitsync.services.carrying.creating import Created
     from gitsync.services.carrying.sticks import Synced
     from gitsync.services.carrying.taking import Taken
@@ -110,3 +120,32 @@ def stock(folder: Path, *args: str, check: bool = True) -> subprocess.CompletedP
     )
     assert not check or done.returncode == 0, done.stderr.decode()
     return done
+
+
+def forge(
+    meeting: Meeting,
+    who: str,
+    path: Path,
+    edit: Callable[[Manifest], Manifest] = lambda one: one,
+    *,
+    recipient: str = "james",
+    key: str | None = None,
+    refs: Callable[[dict[str, Oid]], dict[str, Oid]] = lambda one: one,
+    needs: tuple[Oid, ...] | None = None,
+) -> Path:
+    """A complete bundle that says what ``edit`` makes of the truth, signed for real by ``who`` or
+    by ``key``; ``refs`` and ``needs`` alter what its header lists beside the manifest."""
+    ws = meeting.ws(who)
+    draft = creating._draft(ws, held(ws), who, recipient, 7, None, ())
+    said = edit(draft.manifest)
+    head, ident = creating._signed(ws, ws.signer(key), said)
+    listed = refs({**said.refs(), MANIFEST_REF: ident})
+    header = bundleheader.encode(said.needs if needs is None else needs, listed)
+    path.write_bytes(b"".join(bundle_pieces(ws.repo.common_dir, header, head, draft.revs)))
+    return path
+
+
+def resealed(data: bytes, pack_at: int) -> bytes:
+    """A bundle whose pack has the right checksum again, after somebody altered it."""
+    body = data[pack_at:-20]
+    return data[:pack_at] + body + hashlib.sha1(body, usedforsecurity=False).digest()
