@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gitsync.codec.sshkeys import encode_private, encode_public
 from gitsync.domain.errors import EnvironmentFault, RefusedError
 from gitsync.domain.roster import ED25519
+from gitsync.storage.durable import reporting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +38,7 @@ def encrypt(source: Path, target: Path, keys: Sequence[PublicKey]) -> None:
     recipients = [
         pyrage.ssh.Recipient.from_str(encode_public(one).decode().strip()) for one in usable
     ]
-    with source.open("rb") as reader, target.open("wb") as writer:
+    with reporting(target), source.open("rb") as reader, target.open("wb") as writer:
         pyrage.encrypt_io(reader, writer, recipients)
 
 
@@ -68,6 +69,14 @@ def decrypt(source: Path, target: Path, key: PrivateKey, seed: bytes | None) -> 
     try:
         with source.open("rb") as reader, target.open("wb") as writer:
             pyrage.decrypt_io(reader, writer, [identity])
+    except OSError as error:
+        # The library says so, without a number of the system's, of a block that was altered.
+        if error.errno is not None:
+            with reporting(target):
+                raise
+        raise RefusedError(
+            "bundle.sealed", f"{source.name} was cut or altered after it was encrypted"
+        ) from error
     except pyrage.DecryptError as error:
         raise RefusedError(
             "bundle.sealed", f"{source.name} is encrypted for somebody else, or was altered"
