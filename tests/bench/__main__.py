@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from tests.bench import driver, hooks, index, receiving, replay, startup, verify, witness
+from tests.bench import bundles, driver, hooks, index, receiving, replay, startup, verify, witness
 
 
 def _load(when: str) -> None:
@@ -42,6 +42,7 @@ def main() -> int:
     figures += witness.run(witness.QUICK if asked.quick else witness.Sizes())
     figures += verify.run(verify.QUICK if asked.quick else verify.Sizes())
     figures += receiving.run(receiving.QUICK if asked.quick else receiving.Sizes())
+    figures += bundles.run(bundles.QUICK if asked.quick else bundles.Sizes())
     if asked.source:
         figures += replay.run(asked.source, since=asked.since, limit=200 if asked.quick else None)
     _load("after")

@@ -186,7 +186,8 @@ class Arrival:
         if position is not None and self._not_beyond(common, number, position):
             chain[branch] = position.commit
             same = all(chain[ref] == self.held.refs.get(ref) for ref in chain)
-            if same and not self._new_tags(changes):
+            moved = self.held.branch == position.commit
+            if same and moved and not self._new_tags(changes):
                 return None, chain, {}
         view = self.view({**changes, **chain})
         own = dict(self.view({}).tags)

@@ -31,11 +31,13 @@ CHAIN = frozenset({RefKind.SPACE, RefKind.RECEIPTS, RefKind.LOCKS, RefKind.POSIT
 @dataclass(frozen=True, slots=True)
 class Held:
     """``refs`` is every ref of the ledger with its value; ``carried`` those of them that lie below
-    ``refs/gitsync/carried``, as they are there. ``position`` None: nothing is verified yet."""
+    ``refs/gitsync/carried``, as they are there. ``position`` None: nothing is verified yet;
+    ``branch`` is where the space's own branch is, which a run that died may have left behind."""
 
     refs: Mapping[str, Oid]
     position: VerifiedPosition | None
     carried: Mapping[str, Oid] = field(default_factory=dict)
+    branch: Oid | None = None
 
 
 def kind_of(ref: str, space: str) -> LedgerRef | None:
@@ -64,7 +66,9 @@ def held(ws: Workspace) -> Held:
         for ref, oid in people.items()
         if (kind := kind_of(ref, ws.space)) is not None and kind.kind not in CHAIN
     }
-    return Held(refs | _chain(ws, position, listed), position, carried)
+    return Held(
+        refs | _chain(ws, position, listed), position, carried, listed.get(space_branch(ws.space))
+    )
 
 
 def _of_member(

@@ -215,6 +215,8 @@ def _opened(
                 apart.release()
                 ws = reopened(ws)
                 settle(ws, here, judged)
+            else:
+                ws.write_roster(judged.state)  # the last step of an import that was cut off
         finally:
             judged.verifier.index.close()
     _remember(shelf, opened, judged.verdicts)
