@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from gitsync.services.carrying.taking import Haul, Taken
 
 _SHOWN = 8
+_LARGE = 100_000  # bytes; what is smaller is written before anybody wonders
 
 
 def size(count: int) -> str:
-    """Bytes for people: ``934 bytes``, ``1.3 MB``."""
-    if count < 10_000:
+    """Bytes for people: ``934 bytes``, ``8 kB``, ``1.3 MB``."""
+    if count < 1000:
         return plural(count, "byte")
     for unit, bytes_ in (("GB", 10**9), ("MB", 10**6)):
         if count >= bytes_:
@@ -181,10 +182,11 @@ def proof_fields(proof: Proof) -> dict[str, Any]:
 # -- import ---------------------------------------------------------------------------------
 
 
-def haul_lines(app: App, haul: Haul) -> None:
-    """What was taken, kept and refused."""
+def haul_lines(app: App, haul: Haul, *, brief: bool = False) -> None:
+    """What was taken, kept and refused; ``brief`` leaves out what brought nothing."""
     for one in haul.taken:
-        taken_lines(app, one)
+        if not brief or one.outcome != "nothing-new" or one.acknowledged is not None:
+            taken_lines(app, one)
     for path, error in haul.refused:
         app.out.line(Styled("refused", "red"), f"  {path.name}")
         app.out.wrapped(f"{error} ({error.code})", "    ")
@@ -195,7 +197,8 @@ def left_lines(app: App, synced: Synced) -> None:
     out = app.out
     for one in synced.written:
         assert one.written is not None  # noqa: S101 - only what was written is listed
-        out.line(f"wrote {one.written.path.name}, {size(one.written.size)}")
+        large = f", {size(one.written.size)}" if one.written.size >= _LARGE else ""
+        out.line(f"wrote {one.written.path.name}{large}")
     for path in synced.passed_on:
         out.line(f"passed on {path.name}")
     for path in synced.cleared:

@@ -177,10 +177,11 @@ def difference(
     """
     before = basis or Holding()
     found = []
+    tags = position_tag(space, 0)[:-1]
     for ref, oid in held.items():
-        position = parse_position(ref.removeprefix("refs/tags/"))
-        if position is not None and position[0] == space and ref == position_tag(*position):
-            if before.number < position[1] <= number:
+        if ref.startswith(tags):
+            position = parse_position(ref.removeprefix("refs/tags/"))
+            if position is not None and before.number < position[1] <= number:
                 found.append(Change(ref, oid, None))
         elif before.refs.get(ref) != oid:
             found.append(Change(ref, oid, before.refs.get(ref)))
@@ -197,7 +198,10 @@ def holding_of(held: Mapping[str, Oid], number: int, space: str) -> Holding:
 def vector_of(refs: Iterable[str], space: str, number: int) -> tuple[tuple[str, int], ...]:
     """The highest number seen of each domain, sorted by domain."""
     seen = {space: number} if number else {}
+    tags = position_tag(space, 0)[:-1]
     for ref in refs:
+        if ref.startswith(tags) or not ref.startswith("refs/tags/"):
+            continue
         position = parse_position(ref.removeprefix("refs/tags/"))
         if position is not None and ref == position_tag(*position) and position[0] != space:
             seen[position[0]] = max(position[1], seen.get(position[0], 0))

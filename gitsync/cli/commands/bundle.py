@@ -129,7 +129,7 @@ def sync(app: App, flags: SyncFlags) -> int:
     if app.json:
         app.out.json(app.document("bundle-sync", **bundles.synced_fields(found)))
     else:
-        bundles.haul_lines(app, found.haul)
+        bundles.haul_lines(app, found.haul, brief=True)
         bundles.left_lines(app, found)
         if not (found.haul.taken or found.haul.refused or found.written or found.passed_on):
             app.out.line("nothing new either way")

@@ -82,7 +82,7 @@ def _at_stick(app: App, ws: Workspace, stick: str, wanted: WitnessOptions) -> No
         run, carried = _fields(found.report), bundles.synced_fields(found.synced)
         app.out.json(app.document("witness-stick", run=run, stick=carried))
         return
-    bundles.haul_lines(app, found.synced.haul)
+    bundles.haul_lines(app, found.synced.haul, brief=True)
     _report(app, found.report, quiet=False)
     bundles.left_lines(app, found.synced)
 

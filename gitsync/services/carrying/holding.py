@@ -51,7 +51,11 @@ def kind_of(ref: str, space: str) -> LedgerRef | None:
 def held(ws: Workspace) -> Held:
     """What this clone holds now. The chain is what was verified, and nothing beyond."""
     position = ws.position()
-    listed = ws.repo.refs.list()
+    everything = ws.repo.refs.list()
+    tags = f"refs/tags/{ws.space}@"
+    # There may be very many of these, and nothing has to be asked about their names.
+    numbered = {ref: oid for ref, oid in everything.items() if ref.startswith(tags)}
+    listed = {ref: oid for ref, oid in everything.items() if ref not in numbered}
     carried = {
         "refs/" + ref.removeprefix(CARRIED): oid
         for ref, oid in listed.items()
@@ -67,7 +71,7 @@ def held(ws: Workspace) -> Held:
         if (kind := kind_of(ref, ws.space)) is not None and kind.kind not in CHAIN
     }
     return Held(
-        refs | _chain(ws, position, listed), position, carried, listed.get(space_branch(ws.space))
+        refs | _chain(ws, position, numbered), position, carried, listed.get(space_branch(ws.space))
     )
 
 

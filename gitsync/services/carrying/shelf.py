@@ -132,7 +132,7 @@ def bundle_name(manifest: Manifest, ident: Oid) -> str:
     """The file name of a bundle: letters, digits, dots and dashes, below 255 bytes; the same
     bundle has the same name everywhere."""
     to = "anybody" if manifest.recipient == ANYBODY else manifest.recipient
-    return f"{manifest.sender}-{to}-{manifest.sequence:05d}-{ident[:8]}.bundle"
+    return f"{manifest.sender}-{to}-{manifest.sequence:05d}.{ident[:8]}.bundle"
 
 
 def _bundles(folder: Path) -> list[Path]:

@@ -124,7 +124,13 @@ def send(
     shelf = Shelf.of(ws)
     parcels, _ = _parcels(ws, folder)
     written = []
+    served = any(
+        one.manifest.recipient == ANYBODY and one.manifest.number >= ws.verified().number
+        for one in parcels
+    )
     for recipient in _recipients(ws, shelf, options):
+        if recipient is None and served:
+            continue  # whoever finds the stick has what to begin with
         if _lies_there(ws, shelf, recipient, parcels):
             continue
         wanted = CreateOptions(
@@ -135,7 +141,7 @@ def send(
             written.append(created)
     passed = _pass_on(shelf, folder, parcels)
     # Only now: what takes its place has been written and read back.
-    cleared = _clear(ws, shelf, folder)
+    cleared = _clear(ws, shelf, folder, {path for path, _ in haul.refused})
     return Synced(haul, tuple(written), tuple(passed), tuple(cleared), repos)
 
 
@@ -163,16 +169,16 @@ def _pass_on(shelf: Shelf, folder: Path, parcels: Iterable[Parcel]) -> list[Path
     there = {one.ident[:8] for one in parcels}
     done = []
     for path in shelf.relayed():
-        if path.stem.rpartition("-")[2] not in there:
+        if path.stem.rpartition(".")[2] not in there:
             target = folder / path.name
             copy_file(path, target)
             done.append(target)
     return done
 
 
-def _clear(ws: Workspace, shelf: Shelf, folder: Path) -> list[Path]:
+def _clear(ws: Workspace, shelf: Shelf, folder: Path, refused: set[Path]) -> list[Path]:
     """Remove from the stick, and from here, what nobody needs any more."""
-    parcels, _ = _parcels(ws, folder)
+    parcels = [one for one in _parcels(ws, folder)[0] if one.path not in refused]
     acked = {
         (ack.domain, one.manifest.sender): ack.sequence
         for one in sorted(parcels, key=lambda each: each.manifest.sequence)
@@ -205,13 +211,12 @@ def _is_done(
         )
         return done or later
     if manifest.recipient == ws.domain:
-        received = shelf.peer(manifest.sender).received
-        told = shelf.peer(manifest.sender).told
-        return (
-            received is not None
-            and received.sequence >= manifest.sequence
-            and (told == received or not manifest.changes)
-        )
+        if not manifest.changes:
+            return True  # it only acknowledged, and that was noted
+        peer = shelf.peer(manifest.sender)
+        received = peer.received
+        taken = received is not None and received.sequence >= manifest.sequence
+        return taken and peer.told == received
     return acked.get((manifest.sender, manifest.recipient), 0) >= manifest.sequence
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gitsync.domain.carrying import Ack, Fate, Order, Verdict, awaited, order
+from gitsync.domain.carrying import ANYBODY, Ack, Fate, Order, Verdict, awaited, order
 from gitsync.domain.errors import GitsyncError, VerificationError
 from gitsync.domain.names import LOCKS_REF, receipts_ref
 from gitsync.services.carrying.arrival import Arrival
@@ -142,8 +142,11 @@ def in_order(ws: Workspace, paths: Iterable[Path]) -> list[Path]:
                 manifest = open_signed(file).manifest
         except GitsyncError:
             return True, "", 0, path.name
-        return bool(manifest.needs), manifest.sender, manifest.sequence, path.name
+        # A new clone begins with a complete one; later, what is for one alone says more.
+        later = manifest.recipient == ANYBODY if begun else not manifest.complete
+        return later, manifest.sender, manifest.sequence, path.name
 
+    begun = ws.position() is not None
     found = list(paths)
     return found if len(found) < 2 else sorted(found, key=place)
 
@@ -254,7 +257,14 @@ def check_whole(ws: Workspace, opened: Opened, apart: Quarantine, here: Held) ->
     apart.take(opened.file)
     tags = f"refs/tags/{ws.space}@"
     known = {oid for ref, oid in here.refs.items() if not ref.startswith(tags)}
-    apart.check_connected(set(opened.manifest.refs().values()) | {opened.ident}, known)
+    tips = set(opened.manifest.refs().values()) | {opened.ident}
+    if known:
+        apart.check_connected(tips, known)
+    elif absent := apart.missing(tips):
+        # Nothing to build on: that no link inside the pack is broken was part of taking it.
+        raise VerificationError(
+            "bundle.incomplete", f"the bundle lacks {absent[0][:12]}, which a ref of it names"
+        )
 
 
 def _is_news(judged: Judged) -> bool:
