@@ -129,7 +129,7 @@ def test_a_disk_that_fails_while_it_is_written_to(meeting, kind, code, says):
             try:
                 meeting.write_for("alice", split=4096)
             except EnvironmentFault as error:
-                said.append((error.code, os.listdir(meeting.stick)))
+                said.append((error.code, sorted(meeting.stick.iterdir())))
             else:
                 shutil.rmtree(meeting.stick)
                 meeting.stick.mkdir()
