@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from gitsync.domain.errors import EnvironmentFault
 from gitsync.hooks import post_receive
 from gitsync.services import artifacts, authoring, clonehooks, copies, homehooks, rosters
-from gitsync.services.carrying import creating, looking, rounds, taking
+from gitsync.services.carrying import creating, looking, rounds, sticks, taking
 from gitsync.services.carrying.shelf import Shelf
 from gitsync.services.carrying.unwrapping import found_in
 from gitsync.services.consenting import approve, find_proposal, withdraw
@@ -372,6 +372,52 @@ def _went_round(ledger: Ledger) -> None:
         assert looking.verify(ledger.host("carol"), str(path))[0].number == 4
 
 
+def _sync_stick(ledger: Ledger) -> object:
+    return sticks.sync(ledger.ws("james"), ledger.root / "stick", sticks.StickOptions())
+
+
+def _with_work(ledger: Ledger) -> None:
+    _on_a_stick(ledger)
+    ledger.propose("james", "notes/j.md", "J\n", "j")
+
+
+def _went_by_stick(ledger: Ledger) -> None:
+    invariants.clone_is_sound(ledger.folder("james"), 2)
+    sticks.sync(ledger.ws("alice"), ledger.root / "stick", sticks.StickOptions())
+    carried = "refs/gitsync/carried/heads/proposals/james/j"
+    here = git(ledger.folder("james"), "rev-parse", "refs/heads/proposals/james/j")
+    assert git(ledger.folder("alice"), "rev-parse", carried) == here
+
+
+def _join_stick(ledger: Ledger) -> object:
+    host = replace(ledger.host(), cwd=ledger.root / "code")
+    key = str(write_key(ledger.root / "keys", "dora"))
+    try:
+        return join(host, JoinOptions(url="../stick", name="dora", folder="d", key=key))
+    except EnvironmentFault as error:
+        if error.code != "join.folder":
+            raise
+    # Only the request was still to be written, and that is what sync is for.
+    ws = Workspace.open(replace(host, cwd=ledger.root / "code/d"))
+    return sticks.sync(ws, ledger.root / "stick", sticks.StickOptions())
+
+
+def _stick_to_join(ledger: Ledger) -> None:
+    _on_a_stick(ledger)
+    _code_to_join(ledger)
+
+
+def _joined_by_stick(ledger: Ledger) -> None:
+    ws = Workspace.open(replace(ledger.host(), cwd=ledger.root / "code/d"))
+    assert ws.me() == "dora"
+    assert ws.verified().commit == ws.repo.refs.get("refs/heads/people/dora")
+    assert git(ws.repo.work_tree, "status", "--porcelain") == ""
+    sticks.sync(ledger.ws("alice"), ledger.root / "stick", sticks.StickOptions())
+    carried = "refs/gitsync/carried/heads/gitsync/requests/dora"
+    request = ws.repo.refs.get("refs/heads/gitsync/requests/dora")
+    assert git(ledger.folder("alice"), "rev-parse", carried) == request
+
+
 # -- hooks ----------------------------------------------------------------------------------
 
 
@@ -560,6 +606,18 @@ SCENARIOS = (
     Scenario("push --all", "james", _carry, _carried, _stick),
     Scenario("bundle import", "james", _import, _imported, _on_a_stick),
     Scenario("bundle create", "alice", _create, _written, _nobody_wrote, once=True),
+    Scenario("bundle sync", "james", _sync_stick, _went_by_stick, _with_work, once=True),
+    Scenario(
+        "join a stick",
+        "code",
+        _join_stick,
+        _joined_by_stick,
+        _stick_to_join,
+        once=True,
+        beginning=True,
+        files=True,
+        fresh="code/d",
+    ),
     Scenario("witness at a stick", "alice", _round, _went_round, _at_a_stick),
     Scenario("hooks", "james", _install, _hooked, _a_hook_before, once=True),
     Scenario("hooks --bare", "alice", _guard, _guarded),

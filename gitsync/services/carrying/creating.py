@@ -24,7 +24,7 @@ from gitsync.domain.ledgerrefs import RefKind
 from gitsync.domain.names import check_domain
 from gitsync.domain.objects import MODE_FILE, Commit, Oid
 from gitsync.domain.records import CommitRecord
-from gitsync.services.carrying.holding import held, kind_of
+from gitsync.services.carrying.holding import CHAIN, held, kind_of
 from gitsync.services.carrying.opening import FILE, KIND
 from gitsync.services.carrying.shelf import Shelf, bundle_name
 from gitsync.storage import agefile, effects, quarantine
@@ -175,12 +175,12 @@ def _draft(
 
 def _lasting(holding: Holding, space: str) -> set[Oid]:
     """What a recipient surely has still: proposals, approvals and requests go when answered, and
-    their commits with them."""
-    passing = (RefKind.PROPOSAL, RefKind.APPROVAL, RefKind.REQUEST)
+    what is replaced goes with its commits."""
+    lasting = CHAIN | {RefKind.PERSON, RefKind.NUMBERED}
     return {
         oid
         for ref, oid in holding.refs.items()
-        if (kind := kind_of(ref, space)) is not None and kind.kind not in passing
+        if (kind := kind_of(ref, space)) is not None and kind.kind in lasting
     }
 
 

@@ -62,7 +62,7 @@ def held(ws: Workspace) -> Held:
         if ref.startswith(CARRIED)
     }
     if ws.remote is None:
-        people = {ref: oid for ref, oid in listed.items() if not ref.startswith("refs/gitsync/")}
+        people = {r: oid for r, oid in listed.items() if not r.startswith((MIRROR, CARRIED))}
     else:
         people = _of_member(ws, listed, carried)
     refs = {
