@@ -77,6 +77,9 @@ READING = (
     "diff", "diff common@1..common@2", "diff \x1b[31m", "trace plan-bcdfgk", "trace \x1b[31m",
     "log plan-bcdfgk", "list type:\x1b[31m", "list --fresh",
     "claim plan-bcdfgk", "claim \x1b[31m", "ready --claim",
+    "bundle create \x1b[31m.bundle", "bundle create . --for carol", "bundle inspect .",
+    "bundle inspect \x1b[31m", "bundle verify .", "bundle import .", "bundle import \x1b[31m",
+    "bundle sync .", "bundle create . --for \x1b[31m", "witness run --stick .",
 )  # fmt: skip
 
 # Commands that show nothing but what they were given, each with the reason.
