@@ -183,3 +183,18 @@ def test_on_fat_a_file_is_cut_below_four_gibibytes(meeting, monkeypatch):
     assert all(path.stat().st_size <= 4096 for path in made.written.files)
     assert {"vfat", "msdos"} <= disks._FAT
     assert meeting.take("james", made.written.path)[0].outcome in ("imported", "nothing-new")
+
+
+def test_a_repository_of_another_user_is_explained(meeting):
+    """Git does not trust it, and gitsync does not get around that: it says what git wants."""
+    if os.geteuid() != 0:
+        pytest.skip("giving a folder to another user needs root")
+    bare = meeting.stick / "plans.git"
+    subprocess.run(["git", "init", "-q", "--bare", str(bare)], check=True)
+    for path in (bare, *bare.rglob("*")):
+        os.chown(path, 12345, 12345)
+    (repo,) = meeting.sync("alice").repositories
+    assert repo.code == "repo.foreign-owner"
+    assert f"safe.directory {bare}" in repo.problem
+    # The bundles beside it are files like any other.
+    assert [path.suffix for path in meeting.stick.iterdir() if path.is_file()] == [".bundle"]

@@ -63,7 +63,14 @@ def sync_repository(ws: Workspace, path: Path) -> RepoSynced:
         ws = reopened(ws)
         sent = _send(ws, path)
     except GitsyncError as error:
-        return RepoSynced(path, before=before, after=before, code=error.code, problem=str(error))
+        code, said = error.code, str(error)
+        if "dubious ownership" in said:
+            code = "repo.foreign-owner"
+            said = (
+                f"git does not trust {path}: it belongs to another user; if you do:"
+                f" git config --global --add safe.directory {path}"
+            )
+        return RepoSynced(path, before=before, after=before, code=code, problem=said)
     return RepoSynced(path, taken, sent, before, ws.verified().number)
 
 
