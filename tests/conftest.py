@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gitsync.services.proposing import Proposed
     from gitsync.services.witness import WitnessReport
     from gitsync.services.workspace import Workspace
+    from tests.integration.carrykit import Meeting
 
 START = 1_767_225_600  # 2026-01-01T00:00:00Z
 PEOPLE = ("alice", "james", "carol")
@@ -292,3 +293,22 @@ def ledger(_template: Path, tmp_path: Path, clock: Clock) -> Ledger:
         config = root / name / ".git" / "config"
         config.write_text(config.read_text().replace(str(_template), str(root)))
     return Ledger(root, clock)
+
+
+@pytest.fixture(scope="session")
+def _meeting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    from tests.integration.carrykit import build
+
+    root = tmp_path_factory.mktemp("meeting")
+    with pytest.MonkeyPatch.context() as patch:
+        _isolate(patch, root / "home")
+        build(root)
+        yield root
+
+
+@pytest.fixture
+def meeting(_meeting: Path, tmp_path: Path, clock: Clock) -> Meeting:
+    """A fresh copy of people without a network; see tests/integration/carrykit.py."""
+    from tests.integration.carrykit import copy
+
+    return copy(_meeting, tmp_path / "meeting", clock)

@@ -48,6 +48,7 @@ SECTIONS: tuple[tuple[str, dict[str, tuple[str, str]]], ...] = (
             "pull": ("pull", "Fetch, verify and take over what is new."),
             "push": ("push", "Send what is yours and was not sent yet."),
             "sync": ("sync", "Pull, then push."),
+            "bundle": ("bundle", "Carry all of it on sticks: create, inspect, verify, import."),
             "watch": ("watch", "Tell what changes, here and elsewhere, as it happens."),
             "lock": ("lock", "Leases: acquire, renew, release, list, requests, answer."),
             "pin": ("pin", "Hold your files at one position."),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from gitsync.codec import allowed_signers
 from gitsync.domain.names import DEFAULT_SPACE, position_tag
@@ -34,6 +34,46 @@ if TYPE_CHECKING:
     from gitsync.storage.positions import PositionStore, VerifiedPosition
 
 SOURCE = "this home"
+
+
+class Receiver(Protocol):
+    """Whoever takes refs that others have signed, and holds them against the ledger first."""
+
+    @property
+    def space(self) -> str:
+        """The space whose ledger it is."""
+
+    @property
+    def anchor(self) -> Oid | None:
+        """The ledger, None where none was founded."""
+
+    @property
+    def facts(self) -> StoreFacts:
+        """All objects, the new ones among them."""
+
+    @property
+    def refs(self) -> Listing:
+        """The refs as they are."""
+
+    @property
+    def state_dir(self) -> Path:
+        """Where caches may lie."""
+
+    def view(self, changed: Mapping[str, Oid | None]) -> RefView:
+        """The ledger's refs as they would be with ``changed``; None stands for a deleted ref."""
+
+    def verifier(self, now: int) -> Verifier:
+        """A verification of what is new since the stored position; ``now`` in seconds."""
+
+    def new_commits(self, tips: Iterable[Oid], known: Iterable[Oid]) -> set[Oid]:
+        """The commits that ``tips`` reach and ``known`` do not."""
+
+
+class Listing(Protocol):
+    """Refs to look up."""
+
+    def get(self, ref: str, /) -> Oid | None:
+        """The id that one ref holds, or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +197,7 @@ class HomeSettings:
     Raises as ``Facts.settings`` does.
     """
 
-    def __init__(self, home: BareHome, tree: Oid) -> None:
+    def __init__(self, home: Receiver, tree: Oid) -> None:
         self._home = home
         self._tree = tree
 

@@ -52,7 +52,8 @@ def _open(host: Host) -> Workspace | None:
         return None
 
 
-def _setting(host: Host, ws: Workspace | None) -> Callable[[str], str | None]:
+def setting(host: Host, ws: Workspace | None) -> Callable[[str], str | None]:
+    """Reads a setting of git: of a clone, or, outside of any, of the user."""
     if ws is not None:
         return ws.repo.config
 
@@ -66,7 +67,7 @@ def _setting(host: Host, ws: Workspace | None) -> Callable[[str], str | None]:
 def show(host: Host, explicit: str | None = None) -> Identity:
     """The key that signs in the host's folder. Raises EnvironmentFault ``key.*``."""
     ws = _open(host)
-    choice = find_key(explicit, _setting(host, ws), host.env, host.home)
+    choice = find_key(explicit, setting(host, ws), host.env, host.home)
     found = read_key(choice)
     names = None
     if ws is not None and ws.position() is not None:
@@ -125,7 +126,7 @@ def default_name(host: Host) -> str | None:
     """A name for the person at this machine, from git's settings or the system; None if neither
     makes one that a domain may have."""
     try:
-        said = _setting(host, _open(host))("user.name") or ""
+        said = setting(host, _open(host))("user.name") or ""
     except GitsyncError:
         said = ""
     for text in (said, host.env.get("USER", ""), host.env.get("LOGNAME", "")):

@@ -10,11 +10,13 @@ from gitsync.domain.errors import EnvironmentFault, GitsyncError, RefusedError, 
 from gitsync.domain.names import DEFAULT_SPACE, REQUESTS, check_domain, people_branch, person_of
 from gitsync.domain.objects import Commit, Oid
 from gitsync.services import clonesetup
+from gitsync.services.carrying.joined import first_import
+from gitsync.services.carrying.unwrapping import found_in, looks_like
 from gitsync.services.joinrequests import key_in_request, request_message
 from gitsync.services.mergesetup import register
 from gitsync.services.pulling import verify_view
 from gitsync.services.refview import MIRROR, RefView, fetch_view
-from gitsync.services.sources import keep, send
+from gitsync.services.sources import keep, known_view, send
 from gitsync.services.workspace import Workspace
 from gitsync.storage import gitcli
 from gitsync.storage.durable import make_folder, remove_tree
@@ -56,6 +58,7 @@ class Joined:
     fingerprint: str
     admitted: bool
     requested: bool
+    stick: Path | None = None
 
 
 def join(host: Host, options: JoinOptions) -> Joined:
@@ -67,7 +70,8 @@ def join(host: Host, options: JoinOptions) -> Joined:
     name = check_domain(options.name)
     if options.anchor is not None and not re.fullmatch(r"[0-9a-f]{40}", options.anchor):
         raise UsageError("anchor.malformed", "--anchor takes the full 40 digits of a commit id")
-    url = clonesetup.absolute(host.cwd, options.url)
+    stick = _stick(host, options)
+    url = str(stick) if stick is not None else clonesetup.absolute(host.cwd, options.url)
     folder, remote, made = _place(host, options, url)
     inside = replace(host, cwd=folder)
     repo = Repository.open(folder)
@@ -77,9 +81,14 @@ def join(host: Host, options: JoinOptions) -> Joined:
         choice = _key(ws, options)
         signer = _open(host, choice)
         author = _author(host, options) or signer
-        view = fetch_view(repo, repo.remote(remote), DEFAULT_SPACE)
+        if stick is not None:
+            clonesetup.configure(repo, name, choice, signer.public_key)
+            ws = first_import(ws, host.cwd / options.url)
+            repo, view = ws.repo, known_view(ws)
+        else:
+            view = fetch_view(repo, repo.remote(remote), DEFAULT_SPACE)
         _refuse_hidden(repo, view, options)
-        verified = verify_view(ws, view)
+        verified = verify_view(ws, view, known=stick is not None)
         roster = verified.state.settings.roster
         _refuse_taken(ws, view, roster, signer.public_key, options)
     except GitsyncError:
@@ -102,11 +111,38 @@ def join(host: Host, options: JoinOptions) -> Joined:
         request = _request(ws, name, signer.public_key, author, verified.state.commit)
     # From here on this is a clone like any other: what was cut off before is begun again.
     clonesetup.remember(repo, name, anchor, DEFAULT_SPACE, remote)
-    requested = request is not None and send(Workspace.open(inside), {REQUESTS + name: request})
+    requested = request is not None and _ask(Workspace.open(inside), name, request, stick)
     return Joined(
         name, folder, anchor, options.anchor is not None, verified.state.number,
-        signer.public_key.fingerprint, admitted, requested,
+        signer.public_key.fingerprint, admitted, requested, stick,
     )  # fmt: skip
+
+
+def _stick(host: Host, options: JoinOptions) -> Path | None:
+    """The folder of bundles that is joined from; None for what git itself can fetch from."""
+    path = host.cwd / options.url
+    if path.is_file() and looks_like(path):
+        return path.resolve().parent
+    repository = (path / ".git").exists() or (path / "HEAD").is_file()
+    if not path.is_dir() or repository or not found_in(path):
+        return None
+    return path.resolve()
+
+
+def _ask(ws: Workspace, name: str, request: Oid, stick: Path | None) -> bool:
+    """Send the request to join, or leave it on the stick for whoever comes by next."""
+    if stick is None:
+        return send(ws, {REQUESTS + name: request})
+    from gitsync.services.carrying.sticks import StickOptions
+    from gitsync.services.carrying.sticks import send as leave
+    from gitsync.services.carrying.taking import Haul
+
+    try:
+        return bool(leave(ws, stick, StickOptions(), Haul(())).written)
+    except EnvironmentFault as error:
+        if not error.code.startswith("disk."):
+            raise
+        return False  # a stick that is read-only
 
 
 def _place(host: Host, options: JoinOptions, url: str) -> tuple[Path, str, bool]:

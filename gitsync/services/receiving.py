@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gitsync.domain.ledger.state import State
     from gitsync.domain.objects import Oid
     from gitsync.domain.ports import Positions
-    from gitsync.services.barehome import BareHome
+    from gitsync.services.barehome import BareHome, Receiver
     from gitsync.services.refview import RefView
     from gitsync.storage.refs import RefUpdate
 
@@ -48,7 +48,7 @@ class Push:
     ``state`` is the ledger that people's refs are held against: with ``common`` as pushed.
     """
 
-    home: BareHome
+    home: Receiver
     updates: Sequence[RefUpdate]
     now: int
     _state: State | None = None
@@ -90,7 +90,7 @@ def check_push(home: BareHome, updates: Sequence[RefUpdate], now: int) -> list[R
     def sort(update: RefUpdate) -> None:
         kind = classify(update.ref, home.space)
         if kind is not None:
-            _never_removed(kind, update)
+            never_removed(kind, update)
             found.append((kind, update))
 
     _each(updates, lambda update: update.ref, sort, rejected)
@@ -124,7 +124,8 @@ def _each(
             rejected.append(Rejection(ref_of(item), error.code, str(error), mend))
 
 
-def _never_removed(kind: LedgerRef, update: RefUpdate) -> None:
+def never_removed(kind: LedgerRef, update: RefUpdate) -> None:
+    """What is kept for good stays. Raises RefusedError ``ref.delete`` or ``tag.exists``."""
     if kind.kind in _FOR_GOOD and update.new is None:
         raise RefusedError("ref.delete", f"{kind.kind.value} {update.ref} may not be deleted")
     if kind.kind in (RefKind.POSITION, RefKind.NUMBERED) and update.old is not None:
@@ -168,7 +169,7 @@ def _short(space: str) -> str:
     return " ".join(ref.removeprefix("refs/heads/") for ref in refs)
 
 
-def _continues(home: BareHome, kind: LedgerRef, update: RefUpdate) -> None:
+def _continues(home: Receiver, kind: LedgerRef, update: RefUpdate) -> None:
     """A chain only grows. Raises VerificationError ``ref.not-forward``."""
     if update.old is None or update.new is None:
         return

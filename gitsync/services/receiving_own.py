@@ -103,7 +103,7 @@ class OwnRefs:
             check_signatures(self._facts, state, candidate, commits)
             check_claims(self._facts, state, candidate)
             check_content(self._facts, commits, state.settings.policy)
-        self._newer(update, new)
+        self.check_newer(update, new)
 
     def _approval(self, ref: LedgerRef, update: RefUpdate, new: Oid) -> None:
         if not self._is_tombstone(ref, new):
@@ -119,7 +119,7 @@ class OwnRefs:
                     f" {ref.domain}'s own signature",
                     hint="gitsync approve NAME",
                 )
-        self._newer(update, new)
+        self.check_newer(update, new)
 
     def _request(self, ref: LedgerRef, update: RefUpdate, new: Oid) -> None:
         state = self._push.state()
@@ -266,7 +266,7 @@ class OwnRefs:
             parent for oid in self._brings(tip, None) for parent in self._facts.commit(oid).parents
         }
 
-    def _newer(self, update: RefUpdate, new: Oid) -> None:
+    def check_newer(self, update: RefUpdate, new: Oid) -> None:
         """A replacement is later than what it replaces, by what its own signers wrote.
 
         Both are the same person's, and nobody else can date a commit of theirs. Whoever pushes an

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from gitsync.storage.transport import Remote
 
 MIRROR = "refs/gitsync/remotes/"
+# What came by bundle, and no remote may take away.
+CARRIED = "refs/gitsync/carried/"
 # Names of a ledger's refs are shorter. A file system holds paths of some 4,000 bytes, and a name
 # that just fits on the remote's disk does not fit below a longer folder in a clone.
 MAX_REF_BYTES = 400

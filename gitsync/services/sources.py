@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from gitsync.domain.errors import EnvironmentFault, VerificationError
+from gitsync.domain.errors import EnvironmentFault, GitsyncError, VerificationError
 from gitsync.domain.ledger.snapshot import witness_name
+from gitsync.services.chain import number_of
 from gitsync.services.receiptbook import ReceiptBook
-from gitsync.services.refview import RefView, fetch_view, local_view, mirrored_view, note_held
+from gitsync.services.refview import (
+    CARRIED,
+    RefView,
+    fetch_view,
+    local_view,
+    mirrored_view,
+    note_held,
+    view_of,
+)
 from gitsync.storage.durable import make_folder, write_atomic
 from gitsync.storage.refs import RefUpdate
 
@@ -46,7 +56,37 @@ def known_view(ws: Workspace) -> RefView:
     """The ledger's refs as last seen, without asking a remote."""
     if ws.remote is None:
         return local_view(ws.repo, ws.space)
-    return mirrored_view(ws.repo, ws.remote, ws.space)
+    view = mirrored_view(ws.repo, ws.remote, ws.space)
+    carried = ws.repo.refs.list(CARRIED)
+    return _with_carried(ws, view, carried) if carried else view
+
+
+def _with_carried(ws: Workspace, view: RefView, carried: dict[str, Oid]) -> RefView:
+    """A view of a remote, and what came by bundle since it was heard: the chain as verified, and
+    the refs of people that the remote has not shown."""
+    refs = {"refs/" + ref.removeprefix(CARRIED): oid for ref, oid in carried.items()}
+    other = view_of(ws.space, view.source, refs)
+    found = replace(
+        view,
+        proposals={**other.proposals, **view.proposals},
+        approvals={**other.approvals, **view.approvals},
+        requests={**other.requests, **view.requests},
+    )
+    position = ws.position()
+    if position is None or _reached(ws, view) >= position.number:
+        return found
+    return replace(
+        found, common=position.commit, receipts=position.receipts, locks=position.locks,
+        tags=local_view(ws.repo, ws.space).tags,
+    )  # fmt: skip
+
+
+def _reached(ws: Workspace, view: RefView) -> int:
+    """The number that the newest snapshot of a view states, 0 where it shows none."""
+    try:
+        return number_of(ws.facts, view.common) if view.common is not None else 0
+    except GitsyncError:
+        return 0
 
 
 def receipts_in(ws: Workspace, view: RefView, settings: Settings) -> ReceiptBook:

@@ -252,7 +252,7 @@ class Verifier:
             number = 0
         if number < stored.number and self._descends(stored.commit, tip):
             raise self._rollback(view, number, stored)
-        self._fork(view, stored)
+        self.check_forks(view, stored)
         raise VerificationError(
             "common.fork",
             f"{view.source} shows a history that does not hold the verified"
@@ -267,7 +267,7 @@ class Verifier:
             return False
         return True
 
-    def _fork(self, view: RefView, stored: VerifiedPosition) -> None:
+    def check_forks(self, view: RefView, stored: VerifiedPosition) -> None:
         """If the other history has signed a number that we hold, keep both tags as proof."""
         own = dict(self.own_tags())
         if stored.tag is not None:
@@ -316,7 +316,7 @@ class Verifier:
                 )
             return
         if other != stored.tag:
-            self._fork(view, stored)
+            self.check_forks(view, stored)
             parents = self.facts.commit(stored.commit).parents
             before = state
             if parents:

@@ -19,7 +19,7 @@ from gitsync.domain.errors import BugError, EnvironmentFault, RefusedError
 from gitsync.storage import effects
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -103,6 +103,20 @@ def write_new(
             raise RefusedError("file.exists", f"{path} exists already") from None
         if sync:
             effects.sync_folder(path.parent)
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes], mode: int = 0o644) -> None:
+    """Write a file piece by piece, synced, where nothing may be yet; its name is to be synced
+    later. If that fails, also by what ``pieces`` raises, no file stays.
+
+    Raises EnvironmentFault as :func:`write_atomic` does, RefusedError ``file.exists``.
+    """
+    with reporting(path):
+        try:
+            with effects.filled(path, pieces, mode, sync=True):
+                pass
+        except FileExistsError:
+            raise RefusedError("file.exists", f"{path} exists already") from None
 
 
 def sync_file(path: Path) -> None:

@@ -21,7 +21,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
     from subprocess import CompletedProcess, Popen
 
@@ -96,6 +96,30 @@ def created(path: Path, data: bytes, mode: int, *, sync: bool) -> Iterator[int]:
         yield fd
     finally:
         os.close(fd)
+
+
+@contextmanager
+def filled(path: Path, pieces: Iterable[bytes], mode: int, *, sync: bool) -> Iterator[None]:
+    """A new file with the content that ``pieces`` give one after the other, as :func:`created`
+    makes one of bytes. What ``pieces`` raises is let through, and no file stays."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        try:
+            perform(Effect("create", str(path)), lambda: _fill(fd, pieces))
+            if sync:
+                sync_file(fd, path)
+        except BaseException:
+            with suppress(OSError):
+                path.unlink()
+            raise
+        yield
+    finally:
+        os.close(fd)
+
+
+def _fill(fd: int, pieces: Iterable[bytes]) -> None:
+    for piece in pieces:
+        _write(fd, piece)
 
 
 def _write(fd: int, data: bytes) -> None:
@@ -221,5 +245,18 @@ def converse(
             command, cwd=cwd, env=dict(env), stdout=subprocess.PIPE,
             stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
             stderr=subprocess.DEVNULL if fed else subprocess.PIPE,
+        ),
+    )  # fmt: skip
+
+
+def pour(command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Popen[bytes]:
+    """Start a program that is fed once and then gives bytes, too many to be kept in memory."""
+    import subprocess
+
+    return perform(
+        Effect("ask", str(cwd), args=tuple(command[1:])),
+        lambda: subprocess.Popen(
+            command, cwd=cwd, env=dict(env),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         ),
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from gitsync.domain.errors import EnvironmentFault
 from gitsync.storage import effects
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 # The text of a private key is for this process, not for git, ssh and what they start.
 _OURS = "GITSYNC_KEY"
@@ -55,6 +56,8 @@ SYNCED = ("-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync")
 # Refs are the old ones or the new ones after a power cut, never empty files, which git's own
 # defaults may leave.
 UNTORN = ("-c", "core.fsync=reference", "-c", "core.fsyncMethod=fsync")
+
+_PIECE = 1 << 20
 
 # Verbs that change nothing as we call them.
 _READING = frozenset(
@@ -144,6 +147,62 @@ def run(
     if check and result.code != 0:
         raise GitError(args, result)
     return result
+
+
+def run_fed(
+    args: Sequence[str], path: Path, offset: int, *, cwd: Path, env: Mapping[str, str]
+) -> Result:
+    """Run ``git ARGS`` with the file at ``path`` from ``offset`` on as its input; see ``run``.
+
+    Raises EnvironmentFault ``git.missing``, ``bundle.unreadable``.
+    """
+    import subprocess
+
+    try:
+        with path.open("rb") as file:
+            os.lseek(file.fileno(), offset, os.SEEK_SET)
+            done = effects.run(
+                effects.Effect("git", str(cwd), args=tuple(args)), ["git", *args], cwd=cwd,
+                stdin=file, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(env),
+            )  # fmt: skip
+    except OSError as error:
+        raise EnvironmentFault(
+            "bundle.unreadable", f"{path} cannot be read: {error.strerror}"
+        ) from error
+    if done.returncode == -signal.SIGINT:
+        raise KeyboardInterrupt
+    return Result(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
+
+
+def pour(args: Sequence[str], *, cwd: Path, stdin: bytes) -> Iterator[bytes]:
+    """Run ``git ARGS`` and give what it writes as it comes, in pieces.
+
+    Its input is taken whole before it writes anything. Raises GitError at the end if git fails,
+    EnvironmentFault ``git.missing`` when there is no git.
+    """
+    try:
+        child = effects.pour(["git", *args], cwd, environment())
+    except FileNotFoundError as error:
+        raise EnvironmentFault(
+            "git.missing", "git is not installed or not on PATH", hint="install git 2.34 or newer"
+        ) from error
+    assert child.stdin is not None  # noqa: S101 - all three are pipes
+    assert child.stdout is not None  # noqa: S101
+    assert child.stderr is not None  # noqa: S101
+    try:
+        with suppress(BrokenPipeError):
+            child.stdin.write(stdin)
+            child.stdin.close()
+        while piece := child.stdout.read(_PIECE):
+            yield piece
+        said = child.stderr.read().decode("utf-8", "replace")
+        if child.wait() != 0:
+            raise GitError(args, Result(child.returncode, b"", said))
+    finally:
+        child.kill()
+        child.stdout.close()
+        child.stderr.close()
+        child.wait()
 
 
 def _reads(args: Sequence[str]) -> bool:

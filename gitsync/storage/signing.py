@@ -216,6 +216,17 @@ def _verify_by_ssh_keygen(armored: bytes, message: bytes, key: PublicKey) -> Non
         raise _bad(key)
 
 
+def unlocked_seed(key: PrivateKey, ask: Callable[[str], str] | None) -> bytes | None:
+    """The secret of an Ed25519 key, after asking for its passphrase if need be; None for other
+    kinds, and where only the public half is at hand.
+
+    Raises EnvironmentFault ``key.passphrase-needed``, ``key.passphrase-wrong``.
+    """
+    if key.seed is not None or not key.public.is_ed25519 or key.pem is None:
+        return key.seed
+    return _unlock(key, ask)
+
+
 def _unlock(key: PrivateKey, ask: Callable[[str], str] | None) -> bytes:
     """The Ed25519 secret behind a passphrase."""
     if ask is None or key.pem is None:

@@ -12,7 +12,18 @@ import subprocess
 import sys
 import time
 
-from tests.bench import driver, hooks, index, receiving, replay, startup, verify, witness
+from tests.bench import (
+    bundles,
+    carried,
+    driver,
+    hooks,
+    index,
+    receiving,
+    replay,
+    startup,
+    verify,
+    witness,
+)
 
 
 def _load(when: str) -> None:
@@ -42,8 +53,11 @@ def main() -> int:
     figures += witness.run(witness.QUICK if asked.quick else witness.Sizes())
     figures += verify.run(verify.QUICK if asked.quick else verify.Sizes())
     figures += receiving.run(receiving.QUICK if asked.quick else receiving.Sizes())
+    figures += bundles.run(bundles.QUICK if asked.quick else bundles.Sizes())
     if asked.source:
-        figures += replay.run(asked.source, since=asked.since, limit=200 if asked.quick else None)
+        limit = 200 if asked.quick else None
+        figures += replay.run(asked.source, since=asked.since, limit=limit)
+        figures += carried.run(asked.source, since=asked.since, limit=limit and 1_000)
     _load("after")
     missed = [one for one in figures if one.ok is False]
     print(f"\n{time.monotonic() - begin:.0f} s; {len(missed)} of"

@@ -33,7 +33,7 @@ from tests.bench.common import Figure, report, run_worker, say, workspace
 from tests.bench.stock import Stock
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gitsync.storage.facts import StoreFacts
 
@@ -107,8 +107,14 @@ class Batch:
 
 
 def replay(source: str, root: Path, *, since: str | None = None, limit: int | None = None,
-           batch: int = 50, sample: int = 100) -> Tally:  # fmt: skip
-    """Replay, verify, compare; see the module. ``sample`` snapshots are checked by stock git."""
+           batch: int = 50, sample: int = 100,
+           counted: Callable[[int, list[Person]], None] = lambda *_: None,
+           after: Callable[[Ledger], None] = lambda _: None) -> Tally:  # fmt: skip
+    """Replay, verify, compare; see the module. ``sample`` snapshots are checked by stock git.
+
+    ``counted`` hears how many edits there are and who proposes, ``after`` is called with the ledger
+    after each batch.
+    """
     environment = {**os.environ, "GIT_CONFIG_NOSYSTEM": "1", "HOME": str(root)}
     history = eips.read(source, root, environment, since=since, limit=limit)
     names = eips.names(history.edits)
@@ -121,6 +127,7 @@ def replay(source: str, root: Path, *, since: str | None = None, limit: int | No
         ((path, origin.facts.blob(blob)) for path, blob in sorted(history.founding.items())),
     )
     ledger = found(root / "ledger", founding, layout=Layout(0), seconds=history.seconds)
+    counted(len(history.edits), list(people.values()))
     tally = Tally(edits=len(history.edits), idle=history.idle, authors=len(people))
     for start in range(0, len(history.edits), batch):
         part = history.edits[start : start + batch]
@@ -131,6 +138,7 @@ def replay(source: str, root: Path, *, since: str | None = None, limit: int | No
         outcome = ledger.run_witness()
         tally.witnessing += time.perf_counter() - begin
         tally.refused += [one for one in outcome.receipts if one.outcome != "accepted"]
+        after(ledger)
     tally.equal = final_files(ledger) == history.final(environment)
     _verify(ledger, tally, sample)
     return tally

@@ -82,6 +82,9 @@ READING = (
     "lock acquire path:\u202e**", "lock acquire --next \x1b[31m", "lock release \x1b[31m",
     "lock break \x1b[31m --reason x", "lock requests", "lock answer \x1b[31m allow", "lock renew",
     "lock break 1 --reason \x1b[31m",
+    "bundle create \x1b[31m.bundle", "bundle create . --for carol", "bundle inspect .",
+    "bundle inspect \x1b[31m", "bundle verify .", "bundle import .", "bundle import \x1b[31m",
+    "bundle sync .", "bundle create . --for \x1b[31m", "witness run --stick .",
 )  # fmt: skip
 
 # Commands that show nothing but what they were given, each with the reason.

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 from gitsync.domain.errors import EnvironmentFault, UsageError
 from gitsync.hooks import post_receive
 from gitsync.services import artifacts, authoring, clonehooks, copies, homehooks, rosters
+from gitsync.services.carrying import creating, looking, rounds, sticks, taking
+from gitsync.services.carrying.shelf import Shelf
+from gitsync.services.carrying.unwrapping import found_in
 from gitsync.services.consenting import approve, find_proposal, withdraw
 from gitsync.services.founding import InitOptions, init
 from gitsync.services.joining import JoinOptions, join
@@ -23,6 +26,7 @@ from gitsync.services.proposing import ProposeOptions, propose
 from gitsync.services.pulling import pin, pull
 from gitsync.services.sending import push
 from gitsync.services.sources import fresh_view
+from gitsync.services.witnessing import WitnessOptions
 from gitsync.services.workspace import Workspace
 from gitsync.storage import keys
 from tests.conftest import Ledger, write_key
@@ -305,6 +309,117 @@ def _carried(ledger: Ledger) -> None:
     assert invariants.all_of_them(ledger.root / "stick.git") == 2
 
 
+# -- bundles --------------------------------------------------------------------------------
+
+
+def _on_a_stick(ledger: Ledger) -> None:
+    """alice has landed something, and a bundle for anybody lies on the stick; james has work."""
+    (ledger.root / "stick").mkdir()
+    ledger.propose("alice", "notes/a.md", "A\n", "a")
+    ledger.witness()
+    ledger.pull("alice")
+    creating.create(ledger.ws("alice"), ledger.root / "stick", creating.CreateOptions())
+
+
+def _import(ledger: Ledger) -> object:
+    (path,) = (ledger.root / "stick").glob("alice-*.bundle")
+    return taking.take(ledger.ws("james"), path)
+
+
+def _imported(ledger: Ledger) -> None:
+    folder = ledger.folder("james")
+    invariants.clone_is_sound(folder, 2)
+    carried = "refs/gitsync/carried/heads/gitsync/receipts/common"
+    assert git(folder, "rev-parse", carried) == git(ledger.hub, "rev-parse", f"refs/{carried[21:]}")
+    shelf = folder / ".git/gitsync/carrying"
+    assert not (shelf / "quarantine").exists()
+    assert Shelf(shelf).peer("alice").received is not None
+
+
+def _nobody_wrote(ledger: Ledger) -> None:
+    _on_a_stick(ledger)
+    for path in (ledger.root / "stick").iterdir():
+        path.unlink()
+
+
+def _create(ledger: Ledger) -> object:
+    wanted = creating.CreateOptions(split=4096)
+    return creating.create(ledger.ws("alice"), ledger.root / "stick", wanted)
+
+
+def _written(ledger: Ledger) -> None:
+    """However often it was begun: each that is there is whole, and one of them at least is."""
+    found = found_in(ledger.root / "stick")
+    assert found
+    left = [one.name for one in (ledger.root / "stick").iterdir() if one.name.startswith("tmp_")]
+    assert left == [], left
+    numbers = [looking.verify(ledger.host("carol"), str(path))[0].manifest.sequence
+               for path in found]  # fmt: skip
+    assert len(set(numbers)) == len(numbers), "a number was given out twice"
+
+
+def _at_a_stick(ledger: Ledger) -> None:
+    (ledger.root / "stick").mkdir()
+    _pending(ledger)
+
+
+def _round(ledger: Ledger) -> object:
+    return rounds.witness_at(ledger.ws("alice"), ledger.root / "stick", WitnessOptions())
+
+
+def _went_round(ledger: Ledger) -> None:
+    _decided(ledger)
+    assert found_in(ledger.root / "stick")
+    for path in found_in(ledger.root / "stick"):
+        assert looking.verify(ledger.host("carol"), str(path))[0].number == 4
+
+
+def _sync_stick(ledger: Ledger) -> object:
+    return sticks.sync(ledger.ws("james"), ledger.root / "stick", sticks.StickOptions())
+
+
+def _with_work(ledger: Ledger) -> None:
+    _on_a_stick(ledger)
+    ledger.propose("james", "notes/j.md", "J\n", "j")
+
+
+def _went_by_stick(ledger: Ledger) -> None:
+    invariants.clone_is_sound(ledger.folder("james"), 2)
+    sticks.sync(ledger.ws("alice"), ledger.root / "stick", sticks.StickOptions())
+    carried = "refs/gitsync/carried/heads/proposals/james/j"
+    here = git(ledger.folder("james"), "rev-parse", "refs/heads/proposals/james/j")
+    assert git(ledger.folder("alice"), "rev-parse", carried) == here
+
+
+def _join_stick(ledger: Ledger) -> object:
+    host = replace(ledger.host(), cwd=ledger.root / "code")
+    key = str(write_key(ledger.root / "keys", "dora"))
+    try:
+        return join(host, JoinOptions(url="../stick", name="dora", folder="d", key=key))
+    except EnvironmentFault as error:
+        if error.code != "join.folder":
+            raise
+    # Only the request was still to be written, and that is what sync is for.
+    ws = Workspace.open(replace(host, cwd=ledger.root / "code/d"))
+    return sticks.sync(ws, ledger.root / "stick", sticks.StickOptions())
+
+
+def _stick_to_join(ledger: Ledger) -> None:
+    _on_a_stick(ledger)
+    _code_to_join(ledger)
+
+
+def _joined_by_stick(ledger: Ledger) -> None:
+    ws = Workspace.open(replace(ledger.host(), cwd=ledger.root / "code/d"))
+    assert ws.me() == "dora"
+    assert ws.verified().commit == ws.repo.refs.get("refs/heads/people/dora")
+    assert git(ws.repo.work_tree, "status", "--porcelain") == ""
+    sticks.sync(ledger.ws("alice"), ledger.root / "stick", sticks.StickOptions())
+    carried = "refs/gitsync/carried/heads/gitsync/requests/dora"
+    request = ws.repo.refs.get("refs/heads/gitsync/requests/dora")
+    assert git(ledger.folder("alice"), "rev-parse", carried) == request
+
+
 # -- hooks ----------------------------------------------------------------------------------
 
 
@@ -557,6 +672,21 @@ SCENARIOS = (
     Scenario("pull --autostash", "james", _pull_over, _brought_back, _in_the_way, files=True),
     Scenario("push", "james", _push, _sent, _queued),
     Scenario("push --all", "james", _carry, _carried, _stick),
+    Scenario("bundle import", "james", _import, _imported, _on_a_stick),
+    Scenario("bundle create", "alice", _create, _written, _nobody_wrote, once=True),
+    Scenario("bundle sync", "james", _sync_stick, _went_by_stick, _with_work, once=True),
+    Scenario(
+        "join a stick",
+        "code",
+        _join_stick,
+        _joined_by_stick,
+        _stick_to_join,
+        once=True,
+        beginning=True,
+        files=True,
+        fresh="code/d",
+    ),
+    Scenario("witness at a stick", "alice", _round, _went_round, _at_a_stick),
     Scenario("hooks", "james", _install, _hooked, _a_hook_before, once=True),
     Scenario("hooks --bare", "alice", _guard, _guarded),
     Scenario("post-receive", "alice", _record, _recorded, _unrecorded),

@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING
 
 from gitsync.codec import (
     allowed_signers,
+    bundleheader,
     frontmatter,
     frontmatter_head,
     gitobjects,
     leasefiles,
     listing,
+    manifest,
+    packhead,
+    peerstate,
     policyfile,
     receipts,
     records,
@@ -22,6 +26,7 @@ from gitsync.codec import (
     sshkeys,
     sshsig,
     trailers,
+    volumes,
     yamltext,
 )
 from gitsync.domain import globs, names
@@ -220,6 +225,16 @@ def _policy(data: bytes) -> object:
     return policyfile.parse(data)
 
 
+def _header_holds(_data: bytes, value: object) -> None:
+    """Written anew it says the same; comments behind the commits to have are left out."""
+    assert isinstance(value, bundleheader.Header)
+    assert bundleheader.parse(bundleheader.encode(value.needs, value.refs)) == value
+
+
+def _pack_head(data: bytes) -> object:
+    return packhead.read_objects(data, (4096, 4096, 4096))
+
+
 COMMIT_WORDS = (
     b"gpgsig ",
     b"\ngpgsig -----BEGIN SSH SIGNATURE-----\n ",
@@ -282,6 +297,16 @@ JSON_WORDS = (
     b"-Infinity",
     b"1e400",
     b'"\\ud800"',
+)
+
+MANIFEST_WORDS = (
+    b"need " + A.encode() + b"\n",
+    b"ack zoe 1 " + A.encode() + b"\n",
+    b"lack zoe refs/heads/common\n",
+    b"gone " + A.encode() + b" refs/tags/x\n",
+    b"after 999999999999",
+    b"to *",
+    b"\r\n",
 )
 
 READERS = (
@@ -388,6 +413,23 @@ READERS = (
         _packed,
         _packed_holds,
         (b"^" + A.encode(), b"# pack-refs with:"),
+    ),
+    Reader("manifest", (valid.MANIFEST,), manifest.parse, _same(manifest.encode), MANIFEST_WORDS),
+    Reader(
+        "bundle header",
+        (valid.BUNDLE_HEADER,),
+        bundleheader.parse,
+        _header_holds,
+        (b"# v3 git bundle\n", b"@filter=x\n", b"-" + A.encode() + b"\n", b" HEAD\n", b"\n\n"),
+    ),
+    Reader("bundle pack", (valid.BUNDLE_PACK,), _pack_head, words=(b"PACK\0\0\0\2", b"\xff" * 9)),
+    Reader("volumes", (valid.VOLUMES,), volumes.parse, _same(volumes.encode), (b"../", b".001")),
+    Reader(
+        "peer",
+        (valid.PEER,),
+        peerstate.decode,
+        _again(peerstate.encode, peerstate.decode),
+        JSON_WORDS,
     ),
     Reader(
         "ref names",

@@ -11,15 +11,22 @@ from nacl.bindings import crypto_sign, crypto_sign_seed_keypair
 
 from gitsync.codec import (
     allowed_signers,
+    bundleheader,
     gitobjects,
     leasefiles,
+    manifest,
+    packhead,
+    peerstate,
     presets,
     receipts,
     records,
     sshkeys,
     sshsig,
+    volumes,
 )
+from gitsync.codec.volumes import Volume
 from gitsync.domain import names
+from gitsync.domain.carrying import Ack, Change, Holding, Manifest, Peer, Sent
 from gitsync.domain.leases.values import Answer, Lease, Request
 from gitsync.domain.objects import Commit, Oid, Signature, Tag
 from gitsync.domain.records import CommitRecord, Endorsement, Receipt, SnapshotRecord
@@ -205,3 +212,26 @@ COUNTERS = (b"7\n\x003\n1767225600\n\x007 2 60\n", b"0\n\x001\n\x00")
 RECEIPTS = (receipts.encode(RECEIPT), receipts.encode(ACCEPTED))
 #: A signature, two zero bytes, and the message that it signs.
 SIGNATURES = tuple(_sign(text, who) + b"\0\0" + text for text in (b"", b"text\n") for who in "ab")
+
+MANIFEST = manifest.encode(
+    Manifest(
+        ledger=A, space="common", sender="zoe", recipient="carol", sequence=4, basis=3, number=7,
+        common=B, at=1_767_225_600, needs=(A,), vector=(("common", 7), ("zoe", 3)),
+        acks=(Ack("carol", 2, B, ("refs/tags/zoe@1",)),),
+        changes=(
+            Change("refs/heads/common", B, A), Change("refs/heads/proposals/zoe/x", None, A),
+            Change("refs/tags/common@7", B, None),
+        ),
+    )
+)  # fmt: skip
+BUNDLE_HEADER = bundleheader.encode((A,), {"HEAD": B, "refs/heads/common": B})
+BUNDLE_PACK = packhead.encode_header(3) + b"".join(
+    packhead.encode_object(kind, data)
+    for kind, data in (("commit", COMMITS[0]), ("tree", TREE), ("blob", MANIFEST))
+)
+VOLUMES = volumes.encode(
+    (Volume("a.bundle.001", 4096, "0" * 64), Volume("a.bundle.002", 9, "f" * 64))
+)
+PEER = peerstate.encode(
+    Peer("zoe", 7, Sent(3, A, Holding(2, {"refs/heads/common": A})), (), Ack("zoe", 5, B), None)
+)

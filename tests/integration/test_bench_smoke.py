@@ -21,7 +21,18 @@ from fixtures.make_ledger import (
 )
 from gitsync.services.pulling import verify_view
 from gitsync.services.sources import known_view
-from tests.bench import eips, hooks, index, receiving, replay, startup, stock, verify, witness
+from tests.bench import (
+    bundles,
+    eips,
+    hooks,
+    index,
+    receiving,
+    replay,
+    startup,
+    stock,
+    verify,
+    witness,
+)
 from tests.bench.common import copy, median, ratio, rounds
 
 if TYPE_CHECKING:
@@ -250,3 +261,11 @@ def test_pushes_through_a_guarded_home_arrive(tmp_path: Path) -> None:
     )
     assert [one.unit for one in figures] == ["ms", "ms", "ms", "times", "s", "times"]
     assert all(one.value > 0 for one in figures)
+
+
+def test_bundles_are_written_and_taken_as_they_are_timed():
+    figures = bundles.run(bundles.Sizes(artifacts=20, snapshots=8, few=6, step=2, rounds=1))
+    found = {one.name: one.value for one in figures}
+    assert found["complete: ours / git, bytes"] > 1
+    assert all(value > 0 for value in found.values())
+    assert found.keys() >= {"import, complete", "increment: large / small ledger"}

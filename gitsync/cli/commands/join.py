@@ -66,13 +66,18 @@ def _words(app: App, found: Joined) -> None:
     if found.admitted:
         steps.append(("gitsync status", "where you stand"))
     else:
-        if not found.requested:
+        if found.stick is not None:
+            out.line()
+            said = "lies on the stick" if found.requested else "has still to be carried there"
+            out.line(f"Your request to join {said}.")
+        elif not found.requested:
             steps.append(("gitsync push", "send your request to join"))
         who = person_of(found.name) if "." in found.name else "a member"
         steps.append(
             (f"gitsync roster admit {found.name}", f"{who} runs this, after comparing your key")
         )
-        steps.append(("gitsync pull", "once you are admitted"))
+        again = f"gitsync bundle sync {found.stick}" if found.stick else "gitsync pull"
+        steps.append((again, "once you are admitted"))
     out.steps("Next:", steps)
 
 
@@ -81,6 +86,8 @@ command = define(
     run,
     Options,
     help="""Clone the ledger at URL into DIR and ask to be admitted as NAME.
+
+    URL may also be a bundle, or a folder that holds a complete one: a stick.
 
     Everything is verified from the ledger's first snapshot on. Its id, the anchor, comes with your
     invitation (--anchor); without it the first answer is trusted, shown and stored. A name with a

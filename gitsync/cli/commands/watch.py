@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gitsync.cli.changes import kind_of
-from gitsync.cli.options import define, duration_option, flag
+from gitsync.cli.options import define, duration_option, flag, option
 from gitsync.cli.output import Styled
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gitsync.cli.app import App
+    from gitsync.services.carrying.inbox import Arrived, Rejected
     from gitsync.services.news import News
     from gitsync.services.watch import Told
 
@@ -25,12 +28,16 @@ class Options:
     interval: float | None = None
     offline: bool = False
     poll: bool = False
+    inbox: str | None = None
 
 
 def run(app: App, options: Options) -> None:
     """Tell what happens until one is stopped."""
     from gitsync.services.watch import INTERVAL_SECONDS, Watching, WatchOptions, watch
 
+    if options.inbox is not None:
+        _inbox(app, app.host.cwd / options.inbox)
+        return
     wanted = WatchOptions(
         interval=options.interval or INTERVAL_SECONDS,
         fetch=not options.offline,
@@ -45,6 +52,40 @@ def run(app: App, options: Options) -> None:
             _line(app, event)
         app.out.streams.stdout.flush()
         app.out.streams.stderr.flush()
+
+
+def _inbox(app: App, folder: Path) -> None:
+    """Import bundles as they arrive in a folder."""
+    from gitsync.cli import bundles
+    from gitsync.services.carrying.inbox import Arrived, Present, watch_inbox
+
+    out = app.out
+    for event in watch_inbox(app.ledger, folder):
+        if isinstance(event, Present) and event.present:
+            out.note(f"watching {folder}; Ctrl-C stops")
+        elif isinstance(event, Present):
+            out.note(f"{folder} is gone; waiting for it")
+        elif app.json:
+            out.json_event(app.document("watch", **_parcel(app, event)))
+        elif isinstance(event, Arrived):
+            bundles.taken_lines(app, event.taken)
+        else:
+            out.line(Styled("refused", "red"), f"  {event.path.name}")
+            out.wrapped(f"{event.why} ({event.code})", "    ")
+        out.streams.stdout.flush()
+        out.streams.stderr.flush()
+
+
+def _parcel(app: App, event: Arrived | Rejected) -> dict[str, Any]:
+    from gitsync.cli.bundles import taken_fields
+    from gitsync.codec.receipts import moment
+    from gitsync.services.carrying.inbox import Rejected
+
+    at = moment(app.host.seconds())
+    if isinstance(event, Rejected):
+        path = str(event.path)
+        return {"event": "refused", "at": at, "path": path, "code": event.code, "why": event.why}
+    return {"event": "bundle", "at": at, "bundle": taken_fields(event.taken)}
 
 
 def _fields(app: App, event: Told) -> dict[str, Any]:
@@ -118,10 +159,16 @@ command = define(
 
     Saved files are linted. The home is asked every 30 seconds, and what it shows is verified; no
     file and no branch of yours is moved. With --json each event is a document on a line.""",
-    example="gitsync watch\ngitsync watch --interval 2s --json",
+    example="gitsync watch\ngitsync watch --interval 2s --json\ngitsync watch --inbox /media/stick",
     params=(
         duration_option("--interval", help="How often to ask the home, say 2s or 5m."),
         flag("--offline", help="Do not ask the home."),
+        option(
+            "--inbox",
+            metavar="DIR",
+            file=True,
+            help="Import bundles as they arrive in DIR, and tell nothing else.",
+        ),
         flag("--poll", help="Look at the files every second, where the disk does not notify."),
     ),
 )

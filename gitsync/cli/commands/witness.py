@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from gitsync.cli.app import App
     from gitsync.services.cisetup import CiInstalled
     from gitsync.services.witness import WitnessReport
+    from gitsync.services.witnessing import WitnessOptions
+    from gitsync.services.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Options:
     watch: bool = False
     dry_run: bool = False
     limit: int | None = None
+    stick: str | None = None
 
 
 def run(app: App, options: Options) -> None:
@@ -54,6 +57,11 @@ def run(app: App, options: Options) -> None:
         _report(app, found, quiet=False)
         return
     ws = app.ledger()
+    if options.stick is not None:
+        if options.watch or options.dry_run:
+            raise UsageError("usage.both", "--stick excludes --watch and --dry-run")
+        _at_stick(app, ws, options.stick, wanted)
+        return
     if not options.watch:
         _report(app, run_once(ws, wanted), quiet=False)
         return
@@ -62,6 +70,21 @@ def run(app: App, options: Options) -> None:
     for report in watch(ws, wanted, app.ledger):
         _report(app, report, quiet=True)
         app.out.streams.stdout.flush()
+
+
+def _at_stick(app: App, ws: Workspace, stick: str, wanted: WitnessOptions) -> None:
+    """Take proposals from a stick, decide, and leave there what came of it."""
+    from gitsync.cli import bundles
+    from gitsync.services.carrying.rounds import witness_at
+
+    found = witness_at(ws, app.host.cwd / stick, wanted)
+    if app.json:
+        run, carried = _fields(found.report), bundles.synced_fields(found.synced)
+        app.out.json(app.document("witness-stick", run=run, stick=carried))
+        return
+    bundles.haul_lines(app, found.synced.haul, brief=True)
+    _report(app, found.report, quiet=False)
+    bundles.left_lines(app, found.synced)
 
 
 def _report(app: App, found: WitnessReport, *, quiet: bool) -> None:
@@ -97,17 +120,20 @@ def _report(app: App, found: WitnessReport, *, quiet: bool) -> None:
 
 
 def _document(app: App, found: WitnessReport) -> dict[str, object]:
+    return app.document("witness-run", **_fields(found))
+
+
+def _fields(found: WitnessReport) -> dict[str, object]:
     space = found.space
-    return app.document(
-        "witness-run",
-        before=f"{space}@{found.before}",
-        after=f"{space}@{found.after}",
-        receipts=[words.receipt_json(one) for one in found.receipts],
-        healed_tags=[f"{space}@{number}" for number in found.healed_tags],
-        healed_receipts=found.healed_receipts,
-        misnamed=list(found.misnamed),
-        dry_run=found.dry_run,
-    )
+    return {
+        "before": f"{space}@{found.before}",
+        "after": f"{space}@{found.after}",
+        "receipts": [words.receipt_json(one) for one in found.receipts],
+        "healed-tags": [f"{space}@{number}" for number in found.healed_tags],
+        "healed-receipts": found.healed_receipts,
+        "misnamed": list(found.misnamed),
+        "dry-run": found.dry_run,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,12 +256,19 @@ command.add_command(
         when proposals were refused; 1 that the home's ledger does not verify: nothing was signed
         on top of it.""",
         example="gitsync witness run\ngitsync witness run --watch\n"
+        "gitsync witness run --stick /media/stick\n"
         "gitsync witness run --dry-run --json\n"
         "gitsync witness run --home git@example.org:team/plans.git --anchor COMMIT",
         params=(
             option("--remote", metavar="R", help="The home; this clone's remote by default."),
             option("--home", metavar="URL", help="The home of a ledger that is not cloned here."),
             option("--anchor", metavar="COMMIT", help="With --home: the id of its common@1."),
+            option(
+                "--stick",
+                metavar="DIR",
+                file=True,
+                help="Take proposals from bundles in DIR, and leave the answers there.",
+            ),
             flag("--once", help="Drain once and stop; the default."),
             flag("--watch", help="Drain again whenever something arrives."),
             flag("--dry-run", help="Decide, and write nothing."),

@@ -1,0 +1,127 @@
+"""``watch --inbox``: import bundles as they arrive in a folder, until one is stopped.
+
+A copy that is still being written looks like one that is cut. So a file that does not check out is
+told only when it has stopped growing, and is looked at again whenever the folder changes. The
+folder may go away with its stick and come back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gitsync.domain.errors import EnvironmentFault, GitsyncError
+from gitsync.services.carrying.opening import open_signed
+from gitsync.services.carrying.taking import in_order, take, unlocker
+from gitsync.services.carrying.unwrapping import found_in, plain
+from gitsync.storage.watching import FolderWatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from gitsync.services.carrying.taking import Taken
+    from gitsync.services.workspace import Workspace
+
+LOOK_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A bundle was imported, kept, or held nothing new."""
+
+    taken: Taken
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A file does not check out, and nobody writes to it any more."""
+
+    path: Path
+    code: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The folder is there, or is gone: a stick was pulled out."""
+
+    folder: Path
+    present: bool
+
+
+Event = Arrived | Rejected | Present
+#: (name, size, date of change in ns) of each file: what tells one state of a folder from another.
+State = tuple[tuple[str, int, int], ...]
+
+
+@dataclass(slots=True)
+class Inbox:
+    """One folder, and what has become of its files so far. ``opened`` opens the workspace anew."""
+
+    opened: Callable[[], Workspace]
+    folder: Path
+    _done: set[tuple[str, int, int]] = field(default_factory=set)
+    _told: set[tuple[str, int, int]] = field(default_factory=set)
+    _last: State = ()
+
+    def look(self) -> list[Event]:
+        """Import what is new. Raises EnvironmentFault ``bundle.unreadable`` where it is gone."""
+        paths = found_in(self.folder)
+        state = tuple(sorted(_stamp(one) for one in self.folder.iterdir() if one.is_file()))
+        settled, self._last = state == self._last, state
+        events: list[Event] = []
+        waiting = [path for path in paths if _stamp(path) not in self._done]
+        ws = self.opened()
+        for path in in_order(ws, waiting):
+            stamp = _stamp(path)
+            if stamp in self._told and settled:
+                continue
+            try:
+                if self._is_own(ws, path):
+                    self._done.add(stamp)
+                    continue
+                events += [Arrived(one) for one in take(self.opened(), path)]
+                self._done.add(stamp)
+            except EnvironmentFault:
+                raise
+            except GitsyncError as error:
+                if settled and stamp not in self._told:
+                    self._told.add(stamp)
+                    events.append(Rejected(path, error.code, str(error)))
+        return events
+
+    @staticmethod
+    def _is_own(ws: Workspace, path: Path) -> bool:
+        with plain(path, unlocker(ws.host, ws)) as (file, _):
+            return open_signed(file).manifest.sender == ws.domain
+
+
+def _stamp(path: Path) -> tuple[str, int, int]:
+    status = path.stat()
+    return path.name, status.st_size, status.st_mtime_ns
+
+
+def watch_inbox(opened: Callable[[], Workspace], folder: Path) -> Iterator[Event]:
+    """Yield what arrives, for ever."""
+    inbox = Inbox(opened, folder)
+    sleep = opened().host.sleep
+    present: bool | None = None
+    while True:
+        try:
+            with FolderWatch(folder) as changes:
+                while True:
+                    found = inbox.look()
+                    if present is not True:
+                        present = True
+                        yield Present(folder, present=True)
+                    yield from found
+                    changes.wait(LOOK_SECONDS)
+        except (OSError, EnvironmentFault) as error:
+            gone = isinstance(error, OSError) or error.code == "bundle.unreadable"
+            if not gone:
+                raise
+            if present is not False:
+                present = False
+                yield Present(folder, present=False)
+            sleep(LOOK_SECONDS)

@@ -1,0 +1,53 @@
+"""What a disk can hold: its free bytes, and how large one file on it may be."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+from gitsync.domain.errors import EnvironmentFault
+
+# How the kernel writes a blank, a tab, a line break and a backslash in a name.
+_OCTAL = re.compile(r"\\([0-7]{3})")
+_MOUNTS: Final = Path("/proc/self/mountinfo")
+#: File systems whose files end below 4 GiB.
+_FAT: Final = frozenset({"vfat", "msdos", "umsdos"})
+FAT_LIMIT: Final = (4 << 30) - (1 << 20)
+
+
+def room(folder: Path) -> int:
+    """Free bytes for this user on the disk of a folder. Raises EnvironmentFault."""
+    try:
+        found = os.statvfs(folder)
+    except OSError as error:
+        raise EnvironmentFault(
+            "bundle.unreadable", f"{folder} cannot be read: {error.strerror}"
+        ) from error
+    return found.f_bavail * found.f_frsize
+
+
+def file_system(folder: Path) -> str:
+    """The kind of file system that a folder lies on, "" where the system does not tell."""
+    path = folder.resolve()
+    best, kind = "", ""
+    try:
+        lines = _MOUNTS.read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return ""
+    for line in lines:
+        fields, _, rest = line.partition(" - ")
+        words = fields.split(" ")
+        if len(words) < 5 or not rest:
+            continue
+        point = _OCTAL.sub(lambda found: chr(int(found[1], 8)), words[4])
+        inside = path == Path(point) or Path(point) in path.parents
+        if inside and len(point) >= len(best):
+            best, kind = point, rest.split(" ")[0]
+    return kind
+
+
+def split_for(path: Path) -> int | None:
+    """The size in bytes above which a file at ``path`` has to be cut, None for no limit."""
+    return FAT_LIMIT if file_system(path.parent) in _FAT else None

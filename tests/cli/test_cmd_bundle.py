@@ -1,0 +1,171 @@
+"""``gitsync bundle``, and the commands that take a stick."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def made(meeting, *more):
+    ran = meeting.cli("alice", "bundle", "create", "../stick", *more)
+    assert ran.code == 0, ran.err
+    return ran.out.splitlines()[0]
+
+
+def test_create_says_what_was_written(meeting, document):
+    ran = meeting.cli("alice", "bundle", "create", "../stick", "--for", "james")
+    assert ran.code == 0
+    first, *rest = ran.out.splitlines()
+    assert first.endswith(".bundle")
+    assert "  bundle  2, to james, complete" in rest
+    assert all(len(line) <= 80 or line == first for line in ran.out.splitlines())
+    found = document(
+        meeting.cli("alice", "bundle", "create", "../stick", "--json").out, "bundle-create"
+    )
+    assert (found["written"], found["from"], found["to"]) == (True, "alice", None)
+    assert found["files"] == [found["path"]]
+
+
+def test_an_empty_increment_is_a_success_that_says_so(meeting, document):
+    meeting.take("alice", meeting.bundle("james", "alice"))
+    args = ("bundle", "create", "../stick", "--for", "james")
+    meeting.write_for("alice", "james")
+    ran = meeting.cli("alice", *args)
+    assert (ran.code, ran.out) == (0, "nothing new for james: no bundle was written\n")
+    found = document(meeting.cli("alice", *args, "--json").out, "bundle-create")
+    assert (found["written"], found["path"], found["refs"]) == (False, None, [])
+
+
+def test_inspect_tells_the_good_from_the_bad(meeting, document):
+    path = made(meeting, "--for", "james")
+    (meeting.stick / "bad.bundle").write_bytes(b"# v2 git bundle\nnothing\n\n")
+    ran = meeting.cli("james", "bundle", "inspect", "../stick")
+    assert ran.code == 1
+    assert "  to         james, which is you" in ran.out
+    assert "(bundle.header)" in ran.out
+    assert all(len(line) <= 80 for line in ran.out.splitlines())
+    found = document(
+        meeting.cli("james", "bundle", "inspect", path, "--json").out, "bundle-inspect"
+    )
+    (one,) = found["bundles"]
+    assert (one["for-me"], one["missing"], one["problem"]) == (True, [], None)
+    outside = meeting.cli("alice", "-C", "..", "bundle", "inspect", path, "--json")
+    (one,) = document(outside.out, "bundle-inspect")["bundles"]
+    assert (one["for-me"], one["missing"]) == (None, None)
+
+
+def test_verify_works_where_there_is_no_clone(meeting, document):
+    path = made(meeting)
+    ran = meeting.cli("alice", "-C", "..", "bundle", "verify", path, "--anchor", meeting.anchor)
+    assert ran.code == 0, ran.err
+    assert "good, bundle 2 from alice to anybody" in ran.out
+    found = document(meeting.cli("james", "bundle", "verify", path, "--json").out, "bundle-verify")
+    assert found["bundles"][0]["says"]["ledger"] == meeting.anchor
+    ran = meeting.cli("james", "bundle", "verify", path, "--anchor", "1" * 40)
+    assert (ran.code, "another ledger" in ran.err) == (1, True)
+
+
+def test_import_shows_what_came(meeting, document):
+    meeting.land("notes/a.md")
+    path = made(meeting)
+    ran = meeting.cli("james", "bundle", "import", path, "--dry-run")
+    assert (ran.code, meeting.number("james")) == (0, 1)
+    assert ran.out.startswith("would be imported bundle 2 from alice to anybody")
+    ran = meeting.cli("james", "bundle", "import", path)
+    assert ran.out.splitlines()[0] == (
+        "imported bundle 2 from alice to anybody, common@1 -> common@2"
+    )
+    found = document(meeting.cli("james", "bundle", "import", path, "--json").out, "bundle-import")
+    assert [one["outcome"] for one in found["bundles"]] == ["nothing-new"]
+
+
+def test_a_bad_one_in_a_folder_does_not_hold_up_the_good(meeting, document):
+    meeting.land("notes/a.md")
+    made(meeting)
+    (meeting.stick / "bad.bundle").write_bytes(b"# v2 git bundle\n")
+    ran = meeting.cli("james", "bundle", "import", "../stick", "--json")
+    assert ran.code == 1
+    found = document(ran.out, "bundle-import")
+    assert [one["code"] for one in found["refused"]] == ["bundle.header"]
+    assert meeting.number("james") == 2
+    ran = meeting.cli("james", "bundle", "import", "../stick/bad.bundle")
+    assert (ran.code, ran.out) == (1, "")
+
+
+def test_sync_and_the_witness_at_a_stick(meeting, document):
+    meeting.propose("james", "notes/j.md", "J\n", "j")
+    ran = meeting.cli("james", "bundle", "sync", "../stick")
+    assert (ran.code, "wrote james-alice-" in ran.out) == (0, True)
+    ran = meeting.cli("alice", "witness", "run", "--stick", "../stick", "--json")
+    found = document(ran.out, "witness-stick")
+    assert [one["outcome"] for one in found["run"]["receipts"]] == ["accepted"]
+    assert "imported" in [one["outcome"] for one in found["stick"]["bundles"]]
+    found = document(
+        meeting.cli("james", "bundle", "sync", "../stick", "--json").out, "bundle-sync"
+    )
+    assert {one["after"] for one in found["bundles"]} == {"common@2"}
+    ran = meeting.cli("carol", "bundle", "sync", "../stick")
+    assert "common@1 -> common@2" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("args", "code"),
+    [
+        (("bundle", "create", "../stick", "--split", "12"), 2),
+        (("bundle", "create", "../stick", "--encrypt"), 2),
+        (("bundle", "create", "../nowhere/x.bundle"), 3),
+        (("bundle", "create", "../stick", "--for", "Nobody!"), 2),
+        (("bundle", "import", "../nowhere"), 3),
+        (("bundle", "inspect", "../stick"), 3),
+        (("bundle", "verify", "../stick", "--anchor", "x"), 2),
+        (("witness", "run", "--stick", "../stick", "--watch"), 2),
+    ],
+)
+def test_what_is_asked_for_wrongly(meeting, args, code):
+    ran = meeting.cli("alice", *args)
+    assert (ran.code, ran.out) == (code, "")
+
+
+def test_volumes_are_put_together_again(meeting, document):
+    meeting.land("notes/a.md", "".join(f"{n * 7919 % 1000003}\n" for n in range(4000)))
+    ran = meeting.cli("alice", "bundle", "create", "../stick", "--split", "4K", "--json")
+    found = document(ran.out, "bundle-create")
+    assert len(found["files"]) > 3
+    assert found["path"].endswith(".bundle.volumes")
+    first, second = found["files"][:2]
+    (last,) = [one for one in found["files"] if one.endswith(".003")]
+    data = (meeting.stick / last).read_bytes()
+    (meeting.stick / last).unlink()
+    ran = meeting.cli("james", "bundle", "import", found["path"])
+    assert (ran.code, ".003 is missing" in ran.err) == (1, True)
+    (meeting.stick / last).write_bytes(data[:-1] + b"x")
+    ran = meeting.cli("james", "bundle", "import", second)
+    assert (ran.code, "of another bundle" in ran.err.replace("\n", " ")) == (1, True)
+    (meeting.stick / last).write_bytes(data)
+    assert meeting.cli("james", "bundle", "import", first).code == 0
+    assert meeting.number("james") == 2
+
+
+def test_an_encrypted_bundle_opens_for_its_recipient_alone(meeting, tmp_path):
+    import shutil
+    import subprocess
+
+    meeting.land("notes/a.md", "A secret\n")
+    path = made(meeting, "--for", "james", "--encrypt")
+    data = (meeting.stick / path).read_bytes()
+    assert data.startswith(b"age-encryption.org/v1\n")
+    for word in (b"james", b"alice", b"refs/", b"PACK"):
+        assert word not in data
+        assert word not in path.rpartition("/")[2].encode()
+    ran = meeting.cli("carol", "bundle", "import", path)
+    assert (ran.code, "encrypted for somebody else" in ran.err) == (1, True)
+    (meeting.stick / "altered.age").write_bytes(data[:-5] + bytes(5))
+    assert meeting.cli("james", "bundle", "import", "../stick/altered.age").code == 1
+    assert meeting.cli("james", "bundle", "import", path).code == 0
+    assert meeting.number("james") == 2
+    if shutil.which("age") is None:
+        pytest.skip("the age program is not installed: opened by the library alone")
+    opened = tmp_path / "opened.bundle"
+    key = str(meeting.key("james"))
+    command = ["age", "-d", "-i", key, "-o", str(opened), str(meeting.stick / path)]
+    assert subprocess.run(command, check=False).returncode == 0
+    assert opened.read_bytes().startswith(b"# v2 git bundle\n")
