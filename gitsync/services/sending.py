@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, GitsyncError
-from gitsync.domain.names import APPROVALS, PROPOSALS, person_of
+from gitsync.domain.names import APPROVALS, NODES, PROPOSALS, person_of
 from gitsync.services.refview import MIRROR, note_held
 from gitsync.services.sources import fresh_view, known_view, receipts_in
 from gitsync.storage.refs import RefUpdate
@@ -38,10 +38,14 @@ def own_refs(ws: Workspace) -> dict[str, Oid]:
         PROPOSALS,
         APPROVALS,
         "refs/heads/gitsync/requests",
+        NODES + me,
     )
     mine: dict[str, Oid] = {}
     for ref, oid in refs.items():
         folder = ref.split("/")
+        if ref == NODES + me:
+            mine[ref] = oid
+            continue
         if folder[2] in ("proposals", "approvals") and person_of(folder[3]) != person:
             continue
         if folder[2] == "gitsync" and folder[4] != me:

@@ -140,6 +140,7 @@ def test_a_lease_is_broken_by_the_role_for_it_only(tasks, document):
 def test_one_heartbeat_keeps_all_leases_and_replaces_the_last_one(tasks, document):
     lock(tasks, "james", "acquire", "story-c")
     lock(tasks, "james", "acquire", "story-d", "--for", "8h")
+    lock(tasks, "james", "renew")
     first = rev(tasks, "refs/gitsync/nodes/james")
     ran = lock(tasks, "james", "renew", "--json")
     found = document(ran.out, "lock-renew")
@@ -150,6 +151,7 @@ def test_one_heartbeat_keeps_all_leases_and_replaces_the_last_one(tasks, documen
 
 def test_any_command_renews_when_it_is_due_and_warns_when_it_is_too_late(tasks):
     lock(tasks, "james", "acquire", "story-c", "--for", "3h")
+    lock(tasks, "james", "renew")
     before = rev(tasks, "refs/gitsync/nodes/james")
     tasks.clock.tick(1800)
     tasks.cli("james", "status")

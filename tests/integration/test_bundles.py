@@ -10,6 +10,8 @@ import pytest
 from gitsync.domain.carrying import Fate
 from gitsync.domain.errors import EnvironmentFault, UsageError, VerificationError
 from gitsync.services.carrying.rounds import witness_at
+from gitsync.services.leasing.desk import known_locks
+from gitsync.services.leasing.renewing import note_leases, renew
 from gitsync.services.people import snapshot
 from gitsync.services.pulling import pull
 from gitsync.services.witnessing import WitnessOptions
@@ -337,3 +339,32 @@ def test_a_stick_that_is_gone_is_named(meeting):
     with pytest.raises(EnvironmentFault) as caught:
         meeting.sync("alice", meeting.root / "nowhere")
     assert caught.value.code == "bundle.unreadable"
+
+
+def test_leases_and_heartbeats_travel_and_what_lapsed_on_the_way_is_an_ordinary_proposal(meeting):
+    """The holder has no network: the stick brings the lease out and the signs of life back."""
+    meeting.land("notes/a.md", "A\n")
+    hand = Hand(meeting, meeting.folder("alice"))
+    lease = hand.lease("james", "path:notes/**")
+    witness_at(meeting.ws("alice"), meeting.stick, WitnessOptions())
+    meet(meeting)
+    ws = meeting.ws("james")
+    assert [one.token for one in known_locks(ws).live()] == [lease.token]
+    note_leases(ws, known_locks(ws))
+    with pytest.raises(EnvironmentFault):
+        renew(ws)
+    meeting.clock.tick(3600)
+    meeting.bundle("james", "alice")
+    witness_at(meeting.ws("alice"), meeting.stick, WitnessOptions())
+    assert hand.locks().beat(lease.token).sequence == 1
+    # Then nothing is heard for too long, and only after that comes what was written under it.
+    meeting.propose("james", "notes/late.md", "L\n", "late")
+    assert ws.facts.record(ws.repo.refs.get("refs/heads/proposals/james/late")).leases == (1,)
+    for _ in range(4):
+        meeting.clock.tick(3600)
+        witness_at(meeting.ws("alice"), meeting.stick, WitnessOptions())
+    assert hand.locks().live() == ()
+    meeting.bundle("james", "alice")
+    found = witness_at(meeting.ws("alice"), meeting.stick, WitnessOptions())
+    assert [one.outcome for one in found.report.receipts] == ["accepted"]
+    invariants.all_of_them(meeting.folder("alice"))

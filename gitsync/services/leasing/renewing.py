@@ -16,6 +16,7 @@ from gitsync.domain.names import NODES
 from gitsync.domain.objects import Oid
 from gitsync.services.heartbeats import next_beat, read_beat
 from gitsync.services.refview import note_held
+from gitsync.services.sources import keep
 from gitsync.storage.durable import make_folder, remove_file, write_atomic
 from gitsync.storage.refs import RefsMovedError, RefUpdate
 
@@ -126,19 +127,42 @@ def renew(ws: Workspace) -> Renewed:
             "lease.none", "this clone holds no lease", hint="gitsync lock acquire SUBJECT"
         )
     now = ws.host.seconds()
-    _write(ws, replace(held, tried=now))
+    held = replace(held, tried=now)
+    _write(ws, held)
+    try:
+        sent, sequence = _send(ws, held)
+    except EnvironmentFault:
+        if ws.remote is not None:
+            _keep_here(ws, held)
+        raise
+    _write(ws, replace(held, renewed=now, sequence=sequence, beat=sent))
+    return Renewed(sequence, tuple(sorted(map(int, held.tokens))))
+
+
+def _send(ws: Workspace, held: Held) -> tuple[Oid, int]:
+    """(the new heartbeat that the home has, its number)."""
     ref, old, sequence = NODES + ws.me(), held.beat, held.sequence
     if old is None:
         old, sequence = _last(ws, ref)
     for _ in range(_ATTEMPTS):
         oid = _beat(ws, ref, old, sequence + 1)
         if oid is not None:
-            _write(ws, replace(held, renewed=now, tried=now, sequence=sequence + 1, beat=oid))
-            return Renewed(sequence + 1, tuple(sorted(map(int, held.tokens))))
+            return oid, sequence + 1
         # Another process of this clone was faster, or what we remember is not what is there.
         old, sequence = _last(ws, ref, at_least=sequence)
-    raise RefusedError("lease.contended", "somebody else writes this clone's heartbeat",
-                       hint="each clone needs a name of its own: gitsync id show")  # fmt: skip
+    raise RefusedError(
+        "lease.contended", "somebody else writes this clone's heartbeat",
+        hint="each clone needs a name of its own: gitsync id show",
+    )  # fmt: skip
+
+
+def _keep_here(ws: Workspace, held: Held) -> None:
+    """Where there is no way to the home, a heartbeat stays here, for a stick to carry it."""
+    ref = NODES + ws.me()
+    here = ws.repo.refs.get(ref)
+    sequence = max(held.sequence, _number(ws, here)) + 1
+    commit = next_beat(ws.facts, ws.me(), ws.ledger(), sequence, ws.host.seconds())
+    keep(ws, {ref: ws.commit_as_me(commit)}, "gitsync: heartbeat")
 
 
 def _beat(ws: Workspace, ref: str, old: str | None, sequence: int) -> Oid | None:
@@ -167,14 +191,17 @@ def _last(ws: Workspace, ref: str, at_least: int = 0) -> tuple[str | None, int]:
         found = remote.list(ref).get(ref)
         if found is not None:
             remote.fetch([f"+{ref}:refs/gitsync/remotes/{ws.remote}/{ref.removeprefix('refs/')}"])
-    if found is None:
-        return None, at_least
+    return found, max(at_least, _number(ws, found))
+
+
+def _number(ws: Workspace, beat: Oid | None) -> int:
+    """The number of a heartbeat of ours; 0 for what is none."""
+    if beat is None:
+        return 0
     try:
-        roster = ws.settings().roster
-        number = read_beat(ws.facts, ws.me(), ws.ledger(), roster, found)
+        return read_beat(ws.facts, ws.me(), ws.ledger(), ws.settings().roster, beat)
     except GitsyncError:
-        number = 0
-    return found, max(at_least, number)
+        return 0
 
 
 def renew_if_due(ws: Workspace) -> Renewed | None:
