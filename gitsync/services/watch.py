@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from gitsync.services.leasing.renewing import renew_if_due
 from gitsync.services.linting import lint_paths
 from gitsync.services.news import Follower, News, Trouble
 from gitsync.storage.watching import FileWatch
@@ -71,6 +72,7 @@ def watch(opened: Callable[[], Workspace], options: WatchOptions) -> Iterator[Ev
                     # Said when it begins, and not again each time.
                     if heard or not isinstance(event, Trouble):
                         yield event
+                renew_if_due(ws)
                 heard = not troubled
                 due = host.monotonic() + options.interval
             left = due - host.monotonic() if options.fetch else options.interval

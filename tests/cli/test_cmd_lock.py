@@ -240,3 +240,19 @@ def test_leases_show_where_people_look_anyway(tasks, document, golden):
     assert [one["asker"] for one in found["asked"]] == ["carol"]
     found = document(tasks.cli("carol", "trace", "story-c", "--json").out, "trace")
     assert found["lease"]["holder"] == "james"
+
+
+def test_a_locks_ref_that_was_taken_back_is_noticed_and_put_back_by_the_doctor(tasks):
+    before = rev(tasks, LOCKS)
+    lock(tasks, "james", "acquire", "story-c")
+    taken = rev(tasks, LOCKS)
+    for there in (before, None):
+        git(tasks.hub, "update-ref", *([LOCKS, there] if there else ["-d", LOCKS]))
+        ran = lock(tasks, "james", "list")
+        assert ran.code == 1
+        assert "rolled back or deleted" in ran.err
+        assert "gitsync/locks" in tasks.cli("james", "doctor").out
+        # Other things are wrong with a home without hooks, and stay so.
+        assert "mended" in tasks.cli("james", "doctor", "--fix").out
+        assert rev(tasks, LOCKS) == taken
+        assert "story-cccccc" in lock(tasks, "james", "list").out

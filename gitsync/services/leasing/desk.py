@@ -7,7 +7,7 @@ loses, "up to date" is a loss, and an answer that got lost is found out by readi
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, RefusedError
@@ -80,6 +80,7 @@ class Desk:
             )  # fmt: skip
             oid = ws.commit_as_me(commit, self.signer)
             if self._swap(oid):
+                self._remember()
                 return self.locks
             if ws.host.monotonic() > end:
                 raise RefusedError(
@@ -90,6 +91,12 @@ class Desk:
             ws.host.sleep(pause * (0.25 + ws.host.random(1)[0] / 128))
             pause = min(LONGEST_PAUSE, pause * 2)
             self._follow()
+
+    def _remember(self) -> None:
+        """Take the tip as verified here: whoever takes it back is found out by this clone."""
+        position = self.ws.position()
+        if position is not None and position.locks != self.tip:
+            self.ws.positions().save(replace(position, locks=self.tip))
 
     def _swap(self, oid: Oid) -> bool:
         """Move the home's ref from our tip to ``oid``; True if the home then holds it."""
