@@ -101,12 +101,14 @@ class Catalogue:
         """Values that a field has somewhere, folded."""
         return self._view.field_values(name, limit)
 
-    def find(self, text: str = "") -> list[Row]:
-        """What a query names, in its order, else by path. Raises UsageError ``query.*``."""
+    def find(self, text: str = "", limit: int | None = None) -> list[Row]:
+        """What a query names, in its order, else by path; at most ``limit``. Raises UsageError
+        ``query.*``."""
         query = parse(text, self)
         changed = {term: self._paths(term) for term in _changes(query)}
-        rows = self._view.find(query, changed)
-        return ordered(rows, query.sort, self.values) if query.sort else rows
+        if not query.sort:
+            return self._view.find(query, changed, limit)
+        return ordered(self._view.find(query, changed), query.sort, self.values)[:limit]
 
     def values(self, row: Row, name: str) -> tuple[str, ...]:
         """An artifact's folded values of a field."""

@@ -34,8 +34,8 @@ def condition(term: Term, vocabulary: Vocabulary) -> Condition:
     if isinstance(term, terms.Changed):
         return "m.path IN (SELECT path FROM changed WHERE term = ?)", [repr(term)]
     if isinstance(term, terms.Text):
-        phrase = '"' + " ".join(term.words) + '"' + ("*" if term.open_end else "")
-        return "m.blob IN (SELECT rowid FROM words WHERE words MATCH ?)", [phrase]
+        query, values = _words(term)
+        return f"m.blob IN ({query})", values
     if isinstance(term, terms.Path):
         return _any([_path(pattern) for pattern in term.patterns])
     if isinstance(term, terms.Is):
@@ -45,6 +45,25 @@ def condition(term: Term, vocabulary: Vocabulary) -> Condition:
             return "m.type != ''", []
         return f"m.type IN ({_marks(term.values)})", list(term.values)
     return _value(term)
+
+
+def contents_of(term: Term) -> Condition | None:
+    """The contents that a term about a value or a word can hold of, as a query for their numbers;
+    None where only reading all of them would tell."""
+    if isinstance(term, terms.Text):
+        return _words(term)
+    if isinstance(term, terms.OneOf) and term.field is not None:
+        texts = f"text IN ({_marks(term.values)})"
+        return f"SELECT blob FROM value WHERE name = ? AND {texts}", [term.field, *term.values]
+    if isinstance(term, terms.Names) and len(term.ids) == 1:
+        where, values = _like(*term.ids[0])
+        return f"SELECT blob FROM value WHERE name = ? AND {where}", [term.field, *values]
+    return None
+
+
+def _words(term: terms.Text) -> Condition:
+    phrase = '"' + " ".join(term.words) + '"' + ("*" if term.open_end else "")
+    return "SELECT rowid FROM words WHERE words MATCH ?", [phrase]
 
 
 def _value(
@@ -71,9 +90,12 @@ def _holds(name: str | None, text: str) -> Condition:
 
 
 def _named(name: str | None, text: str, exact: bool) -> Condition:  # noqa: FBT001 - a value of the term
-    if exact:
-        return f"{_IN_VALUES}text = ?)", [name, text]
-    return f"{_IN_VALUES}text >= ? AND text < ?)", [name, text, text + LAST]
+    where, values = _like(text, exact)
+    return f"{_IN_VALUES}{where})", [name, *values]
+
+
+def _like(text: str, exact: bool) -> Condition:  # noqa: FBT001 - a value of the term
+    return ("text = ?", [text]) if exact else ("text >= ? AND text < ?", [text, text + LAST])
 
 
 def _path(pattern: str) -> Condition:
