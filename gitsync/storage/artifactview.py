@@ -31,9 +31,13 @@ _IN_THE_WAY = frozenset(
     }
 )  # fmt: skip
 _COLUMNS = "m.path, m.type, b.id, b.type, b.status, b.title, b.owner, b.problem, b.fields, b.oid"
-# CROSS JOIN keeps SQLite to this order: it has no figures to choose a better one by.
+# SQLite has no figures to choose by, so it is told: CROSS JOIN keeps it to this order.
 _ALL = "member m CROSS JOIN blob b ON b.no = m.blob"
-_FEW = 1_000  # contents that are sooner looked up one by one than all files are gone through
+_FEW_OF_ALL = (
+    "few CROSS JOIN member m INDEXED BY member_blob ON m.blob = few.blob"
+    " CROSS JOIN blob b ON b.no = m.blob"
+)
+FEW = 1_000  # contents that are sooner looked up one by one than all files are gone through
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,22 +130,24 @@ class View:
         with fault(self._path):
             where = ""
             values: list[object] = [self.slot]
+            among = self._narrowest(query)
             for term in query.terms:
-                one, more = condition(term, self.vocabulary)
+                some = among is not None or limit is not None
+                one, more = condition(term, self.vocabulary, some=some)
                 where += f" AND {one}"
                 values += more
             if changed:
                 self._note(changed)
             self._db.create_function("path_matches", 2, _path_matches, deterministic=True)
-            return self._rows(where, values, self._narrowest(query), limit)
+            return self._rows(where, values, among, limit)
 
     def _narrowest(self, query: Query) -> Condition | None:
         """Of the contents that some term can hold of, the fewest; None if they are many."""
-        least, found = _FEW + 1, None
+        least, found = FEW + 1, None
         for term in query.terms:
             one = contents_of(term)
             if one is not None:
-                sql = f"SELECT count(*) FROM ({one[0]} LIMIT ?)"
+                sql = f"SELECT count(*) FROM ({one[0]} LIMIT ?)"  # noqa: S608 - only question marks
                 count = self._db.execute(sql, (*one[1], least)).fetchone()[0]
                 if count < least:
                     least, found = count, one
@@ -164,14 +170,11 @@ class View:
     ) -> list[Row]:
         """Rows by path. ``among`` says which contents to begin with: else all files are gone
         through in the order of their paths, so that a limit ends it."""
-        source = _ALL
-        if among is not None:
-            # The first column has one name or another; a common table gives it ours.
-            source = f"few CROSS JOIN {_ALL.replace(' CROSS', ' ON m.blob = few.blob CROSS', 1)}"
-            values = [*among[1], *values]
+        source = _ALL if among is None else _FEW_OF_ALL
         sql = f"SELECT {_COLUMNS} FROM {source} WHERE m.slot = ?{where} ORDER BY m.path LIMIT ?"  # noqa: S608 - only question marks
         if among is not None:
-            sql = f"WITH few(blob) AS (SELECT DISTINCT * FROM ({among[0]})) {sql}"
+            sql = f"WITH few(blob) AS (SELECT DISTINCT * FROM ({among[0]})) {sql}"  # noqa: S608
+            values = [*among[1], *values]
         rows = self._db.execute(sql, (*values, -1 if limit is None else limit))
         return [
             Row(

@@ -10,11 +10,11 @@ from gitsync.domain.errors import EnvironmentFault
 from gitsync.storage import gitcli
 from gitsync.storage.durable import sync_written
 from gitsync.storage.refs import Refs
-from gitsync.storage.transport import Remote
 
 if TYPE_CHECKING:
     from gitsync.storage.facts import StoreFacts
     from gitsync.storage.objects import GitObjects
+    from gitsync.storage.transport import Remote
 
 _NO_REPO_HINT = "begin one here: gitsync init\nor get one: gitsync join URL DIR --name YOU"
 
@@ -135,6 +135,8 @@ class Repository:
 
     def remote(self, name: str) -> Remote:
         """A remote by its name or URL."""
+        from gitsync.storage.transport import Remote
+
         return Remote(self.work_tree or self.git_dir, name, self.common_dir / "objects")
 
     def head(self) -> str | None:
