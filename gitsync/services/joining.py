@@ -14,7 +14,7 @@ from gitsync.services.joinrequests import key_in_request, request_message
 from gitsync.services.mergesetup import register
 from gitsync.services.pulling import verify_view
 from gitsync.services.refview import MIRROR, RefView, fetch_view
-from gitsync.services.sources import keep, send
+from gitsync.services.sources import keep, note_heard, send
 from gitsync.services.workspace import Workspace
 from gitsync.storage import gitcli
 from gitsync.storage.durable import make_folder, remove_tree
@@ -102,6 +102,7 @@ def join(host: Host, options: JoinOptions) -> Joined:
         request = _request(ws, name, signer.public_key, author, verified.state.commit)
     # From here on this is a clone like any other: what was cut off before is begun again.
     clonesetup.remember(repo, name, anchor, DEFAULT_SPACE, remote)
+    note_heard(ws, remote)
     requested = request is not None and send(Workspace.open(inside), {REQUESTS + name: request})
     return Joined(
         name, folder, anchor, options.anchor is not None, verified.state.number,

@@ -14,6 +14,7 @@ from gitsync.domain.errors import VerificationError
 from gitsync.domain.names import (
     APPROVALS,
     LOCKS_REF,
+    PEOPLE,
     PROPOSALS,
     ProposalName,
     parse_approval_ref,
@@ -40,7 +41,8 @@ MAX_REF_BYTES = 400
 
 @dataclass(frozen=True, slots=True)
 class RefView:
-    """The refs of one ledger as one place shows them. ``tags`` maps numbers to tag objects."""
+    """The refs of one ledger as one place shows them. ``tags`` maps numbers to tag objects,
+    ``people`` domains to their branches."""
 
     space: str
     source: str
@@ -51,13 +53,15 @@ class RefView:
     proposals: Mapping[ProposalName, Oid] = field(default_factory=dict)
     approvals: Mapping[ProposalName, Oid] = field(default_factory=dict)
     requests: Mapping[str, Oid] = field(default_factory=dict)
+    people: Mapping[str, Oid] = field(default_factory=dict)
     misnamed: tuple[str, ...] = ()
 
 
 def ledger_patterns(space: str) -> tuple[str, ...]:
     """The prefixes below which the refs lie that a view shows."""
     return (
-        space_branch(space), f"refs/tags/{space}@*", "refs/heads/gitsync", PROPOSALS, APPROVALS
+        space_branch(space), f"refs/tags/{space}@*", "refs/heads/gitsync", PROPOSALS, APPROVALS,
+        PEOPLE,
     )  # fmt: skip
 
 
@@ -101,6 +105,9 @@ def view_of(space: str, source: str, refs: Mapping[str, Oid]) -> RefView:
         proposals=proposals,
         approvals=approvals,
         requests=requests,
+        people={
+            ref.removeprefix(PEOPLE): oid for ref, oid in refs.items() if ref.startswith(PEOPLE)
+        },
         misnamed=tuple(misnamed),
     )
 

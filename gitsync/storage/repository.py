@@ -106,6 +106,12 @@ class Repository:
             self._config = {key: value if cut else "true" for key, cut, value in pairs if key}
         return self._config
 
+    def remotes(self) -> list[str]:
+        """The names of the remotes that the configuration knows."""
+        parts = (key.split(".", 1)[1].rpartition(".") for key in self._values()
+                 if key.startswith("remote."))  # fmt: skip
+        return sorted(name for name, _, what in parts if what == "url" and name)
+
     def set_config(self, key: str, value: str, *, worktree: bool = False) -> None:
         """Set a value in this clone's configuration, or in this work tree's own."""
         scope = ["--worktree"] if worktree else ["--local"]
