@@ -50,12 +50,11 @@ def _begin_scan(args: Sequence[str]) -> WorkScan | None:
         return None
     from pathlib import Path
 
-    from gitsync.domain.errors import GitsyncError
     from gitsync.storage.workscan import scan_ahead
 
     try:
         return scan_ahead(Path.cwd())
-    except (GitsyncError, OSError):
+    except OSError:
         return None  # whatever is wrong, the command itself will find and say
 
 

@@ -7,7 +7,8 @@ was tampered with can make a list wrong, and nothing else.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from functools import cache as remembered
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from gitsync.domain.errors import EnvironmentFault
@@ -101,12 +102,14 @@ class Catalogue:
         """Values that a field has somewhere, folded."""
         return self._view.field_values(name, limit)
 
-    def find(self, text: str = "") -> list[Row]:
-        """What a query names, in its order, else by path. Raises UsageError ``query.*``."""
+    def find(self, text: str = "", limit: int | None = None) -> list[Row]:
+        """What a query names, in its order, else by path; at most ``limit``. Raises UsageError
+        ``query.*``."""
         query = parse(text, self)
         changed = {term: self._paths(term) for term in _changes(query)}
-        rows = self._view.find(query, changed)
-        return ordered(rows, query.sort, self.values) if query.sort else rows
+        if not query.sort:
+            return self._view.find(query, changed, limit)
+        return ordered(self._view.find(query, changed), query.sort, self.values)[:limit]
 
     def values(self, row: Row, name: str) -> tuple[str, ...]:
         """An artifact's folded values of a field."""
@@ -169,26 +172,35 @@ def reading(
     """
     file = ws.repo.state_dir / FILE
     places: list[Path | None] = [file, file, None] if cache else [None]
-    scanned = None
+    begun = scanned = None
     if at is None:
-        scanned = _scanned(ws, scan)
-    for place in places[:-1]:
-        try:
-            return _once(ws, use, at, place, scanned)
-        except EnvironmentFault as error:
-            if error.code not in _ITS_FAULT:
-                raise
-    return _once(ws, use, at, None, scanned)
+        files = ws.work_tree()
+        begun = scan or WorkScan(files.repo.git_dir, files.root)
+        scanned = remembered(partial(_scanned, ws, begun))
+    try:
+        for place in places[:-1]:
+            try:
+                return _once(ws, use, at, place, scanned)
+            except EnvironmentFault as error:
+                if error.code not in _ITS_FAULT:
+                    raise
+        return _once(ws, use, at, None, scanned)
+    finally:
+        if begun is not None:
+            begun.cancel()
 
 
-def _scanned(ws: Workspace, scan: WorkScan | None) -> Scanned:
-    files = ws.work_tree()
-    found = (scan or WorkScan(files.repo.git_dir, files.root)).result()
+def _scanned(ws: Workspace, scan: WorkScan) -> Scanned:
+    if scan.running:
+        # Needed if some file is new, so loaded while there is nothing else to do.
+        import gitsync.codec.artifactentry
+        import gitsync.codec.gitobjects  # noqa: F401
+    found = scan.result()
     if (ws.repo.config("core.sparseCheckout") or "").lower() == "true":
         # Git calls files that are left out on purpose unchanged; here they are not.
         out = ws.repo.git("ls-files", "-v", "-z").out
         left_out = {line[2:] for line in out.split(b"\0") if line[:2] in (b"S ", b"s ")}
-        return replace(found, paths=found.paths | left_out)
+        return found._replace(paths=found.paths | left_out)
     return found
 
 
@@ -197,7 +209,7 @@ def _once(
     use: Callable[[Catalogue], Found],
     at: str | None,
     place: Path | None,
-    scanned: Scanned | None,
+    scanned: Callable[[], Scanned] | None,
 ) -> Found:
     trees = TreeReader(ws.repo.work_tree or ws.repo.git_dir)
     commit = ws.verified().commit
@@ -218,7 +230,7 @@ def _once(
             view = index.at(tree_at(ws, at or ws.space), trees)
         else:
             root = ws.work_tree().root
-            view = index.work(ws.repo.git_dir, root, scanned, trees)
+            view = index.work(ws.repo.git_dir, root, scanned(), trees)
         return use(Catalogue(ws, view, trees, root))
     finally:
         index.close()

@@ -16,7 +16,7 @@ from gitsync.services.chain import ready_index
 from gitsync.services.home import TAGS_A_PUSH
 from gitsync.services.pulling import verify_view
 from gitsync.services.sending import Pushed, push
-from gitsync.services.sources import fresh_view
+from gitsync.services.sources import fresh_view, note_heard
 from gitsync.storage.refs import RefUpdate
 
 if TYPE_CHECKING:
@@ -78,14 +78,16 @@ def send(ws: Workspace) -> list[tuple[Copy, Pushed | None]]:
 def _each(ws: Workspace, name: str, what: Callable[[Workspace], Copy]) -> Copy:
     there = replace(ws, remote=name)
     try:
-        return what(there)
+        found = what(there)
     except EnvironmentFault as error:
         state = "unreachable" if error.code == "remote.unreachable" else "refused"
         return Copy(name, state, why=error.message)
     except GitsyncError as error:
-        if error.code == "common.missing":
-            return Copy(name, "none")
-        return Copy(name, "refused", why=f"{error.message} ({error.code})")
+        if error.code != "common.missing":
+            return Copy(name, "refused", why=f"{error.message} ({error.code})")
+        found = Copy(name, "none")
+    note_heard(there, name)
+    return found
 
 
 def _begin(there: Workspace) -> Copy | None:

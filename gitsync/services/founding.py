@@ -30,7 +30,7 @@ from gitsync.services.deciding import sign_commit
 from gitsync.services.locksref import first_locks
 from gitsync.services.mergesetup import register
 from gitsync.services.rosters import bare
-from gitsync.services.sources import keep
+from gitsync.services.sources import keep, note_heard
 from gitsync.services.states import load_state
 from gitsync.services.tagging import make_tag
 from gitsync.services.workspace import Workspace
@@ -231,6 +231,8 @@ def _settle(space: Workspace, options: InitOptions, begun: _Begun) -> None:
         position, load_state(space.facts, anchor, DEFAULT_SPACE, anchor), {1: begun.tag}
     )
     clonesetup.remember(space.repo, options.name, anchor, DEFAULT_SPACE, remote)
+    if remote is not None:
+        note_heard(space, remote)  # it was read back just now, and nobody else has written there
     space.repo.refs.transact(
         [RefUpdate(ref, None, oid) for ref, oid in begun.drafts().items()],
         message="gitsync: init", sync=False,

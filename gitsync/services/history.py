@@ -89,7 +89,7 @@ def _body(version: Version | None) -> bytes:
     return document.body if document is not None else version.raw
 
 
-def _versions(pairs: Iterable[_Pair], words: Vocabulary) -> tuple[list[ArtifactDiff], list[str]]:
+def versions(pairs: Iterable[_Pair], words: Vocabulary) -> tuple[list[ArtifactDiff], list[str]]:
     """Changed files as changed artifacts, matched by id, and the paths of what is none."""
     sides: tuple[dict[str, Version], dict[str, Version]] = ({}, {})
     other: dict[str, None] = {}
@@ -125,14 +125,14 @@ def diff(ws: Workspace, span: str | None) -> Diff:
         pairs = _between(trees, before, _tree(ws, right or ws.space))
     else:
         pairs = _to_files(ws, trees, before)
-    artifacts, files = _versions(pairs, vocabulary_of(ws.settings().schema))
+    artifacts, files = versions(pairs, vocabulary_of(ws.settings().schema))
     return Diff(tuple(one for one in artifacts if one.before != one.after), tuple(files))
 
 
 def compare(ws: Workspace, before: Oid, after: Oid) -> Diff:
     """What differs between two trees."""
     pairs = _between(TreeReader(ws.repo.work_tree or ws.repo.git_dir), before, after)
-    artifacts, files = _versions(pairs, vocabulary_of(ws.settings().schema))
+    artifacts, files = versions(pairs, vocabulary_of(ws.settings().schema))
     return Diff(tuple(one for one in artifacts if one.before != one.after), tuple(files))
 
 
@@ -199,7 +199,7 @@ def _touched(ws: Workspace, chain: list[LogEntry], text: str) -> Iterator[Touch]
             for path, old, new in changes
             if old in likely or new in likely
         )
-        for change in _versions(pairs, words)[0]:
+        for change in versions(pairs, words)[0]:
             if change.id.startswith(text) and change.before != change.after:
                 yield Touch(chain[at], change)
 

@@ -16,7 +16,7 @@ from gitsync.services.joinrequests import key_in_request, request_message
 from gitsync.services.mergesetup import register
 from gitsync.services.pulling import verify_view
 from gitsync.services.refview import MIRROR, RefView, fetch_view
-from gitsync.services.sources import keep, known_view, send
+from gitsync.services.sources import keep, known_view, note_heard, send
 from gitsync.services.workspace import Workspace
 from gitsync.storage import gitcli
 from gitsync.storage.durable import make_folder, remove_tree
@@ -111,6 +111,8 @@ def join(host: Host, options: JoinOptions) -> Joined:
         request = _request(ws, name, signer.public_key, author, verified.state.commit)
     # From here on this is a clone like any other: what was cut off before is begun again.
     clonesetup.remember(repo, name, anchor, DEFAULT_SPACE, remote)
+    if not stick:
+        note_heard(ws, remote)
     requested = request is not None and _ask(Workspace.open(inside), name, request, stick)
     return Joined(
         name, folder, anchor, options.anchor is not None, verified.state.number,

@@ -9,14 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitsync.codec import trailers
-from gitsync.codec.records import DOMAIN, NUMBER
 from gitsync.domain.errors import EnvironmentFault, GitsyncError, VerificationError
-from gitsync.domain.names import PEOPLE, person_of
+from gitsync.domain.names import person_of
 from gitsync.services.history import ArtifactDiff, compare
 from gitsync.services.pulling import verify_view
-from gitsync.services.refview import MIRROR
-from gitsync.services.sources import fresh_view
+from gitsync.services.sources import branches_of_others, fresh_view, known_view, position_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +45,7 @@ class Follower:
     def __init__(self, ws: Workspace) -> None:
         position = ws.position()
         self._number = position.number if position is not None else 0
-        self._tips = _people(ws)
+        self._tips = branches_of_others(ws, known_view(ws))
 
     def look(self, ws: Workspace) -> Iterator[News | Trouble]:
         """Ask the home, verify what it shows, and tell what is new. Raises nothing of its home's:
@@ -75,7 +72,7 @@ class Follower:
         self._number = newest
 
     def _branches(self, ws: Workspace) -> Iterator[News | Trouble]:
-        tips = _people(ws)
+        tips = branches_of_others(ws, known_view(ws))
         for domain, tip in sorted(tips.items()):
             before = self._tips.get(domain)
             if before == tip:
@@ -85,13 +82,6 @@ class Follower:
             except GitsyncError as error:
                 yield Trouble(error.code, f"{domain}'s branch: {error.message}")
         self._tips = tips
-
-
-def _people(ws: Workspace) -> dict[str, Oid]:
-    """Everybody else's branch, as last heard."""
-    place = PEOPLE if ws.remote is None else f"{MIRROR}{ws.remote}/heads/people/"
-    refs = ws.repo.refs.list(place)
-    return {ref.removeprefix(place): oid for ref, oid in refs.items() if ref != place + ws.me()}
 
 
 def _work(ws: Workspace, domain: str, before: Oid | None, tip: Oid) -> Iterator[News]:
@@ -109,7 +99,7 @@ def _work(ws: Workspace, domain: str, before: Oid | None, tip: Oid) -> Iterator[
         base = ws.facts.commit(before).tree
     for change in compare(ws, base, commit.tree).artifacts:
         if change.id in own:
-            yield News(_position(commit.message, domain), change)
+            yield News(position_told(commit.message, domain), change)
 
 
 def _landed(ws: Workspace, oid: Oid) -> bool:
@@ -123,10 +113,3 @@ def _landed(ws: Workspace, oid: Oid) -> bool:
         return index.get(oid) is not None
     finally:
         index.close()
-
-
-def _position(message: bytes, domain: str) -> str:
-    found = trailers.parse(message)
-    numbers = found.all(NUMBER)
-    numbered = found.all(DOMAIN) == [domain] and len(numbers) == 1
-    return f"{domain}@{numbers[0]}" if numbered else domain

@@ -15,6 +15,7 @@ from gitsync.domain.names import (
     APPROVALS,
     LOCKS_REF,
     NODES,
+    PEOPLE,
     PROPOSALS,
     ProposalName,
     parse_approval_ref,
@@ -45,7 +46,7 @@ _FEW = 4
 @dataclass(frozen=True, slots=True)
 class RefView:
     """The refs of one ledger as one place shows them. ``tags`` maps numbers to tag objects,
-    ``nodes`` domains to their heartbeats."""
+    ``people`` domains to their branches, ``nodes`` domains to their heartbeats."""
 
     space: str
     source: str
@@ -56,6 +57,7 @@ class RefView:
     proposals: Mapping[ProposalName, Oid] = field(default_factory=dict)
     approvals: Mapping[ProposalName, Oid] = field(default_factory=dict)
     requests: Mapping[str, Oid] = field(default_factory=dict)
+    people: Mapping[str, Oid] = field(default_factory=dict)
     misnamed: tuple[str, ...] = ()
     nodes: Mapping[str, Oid] = field(default_factory=dict)
 
@@ -64,7 +66,7 @@ def ledger_patterns(space: str) -> tuple[str, ...]:
     """The prefixes below which the refs lie that a view shows."""
     return (
         space_branch(space), f"refs/tags/{space}@*", "refs/heads/gitsync", PROPOSALS, APPROVALS,
-        NODES,
+        PEOPLE, NODES,
     )  # fmt: skip
 
 
@@ -111,6 +113,9 @@ def view_of(space: str, source: str, refs: Mapping[str, Oid]) -> RefView:
         proposals=proposals,
         approvals=approvals,
         requests=requests,
+        people={
+            ref.removeprefix(PEOPLE): oid for ref, oid in refs.items() if ref.startswith(PEOPLE)
+        },
         misnamed=tuple(misnamed),
         nodes=nodes,
     )

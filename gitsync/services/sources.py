@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from gitsync.codec import trailers
+from gitsync.codec.records import DOMAIN, NUMBER
 from gitsync.domain.errors import EnvironmentFault, GitsyncError, VerificationError
 from gitsync.domain.ledger.snapshot import witness_name
 from gitsync.services.chain import number_of
@@ -35,9 +37,14 @@ def fresh_view(ws: Workspace) -> RefView:
     if ws.remote is None:
         return local_view(ws.repo, ws.space)
     view = fetch_view(ws.repo, ws.repo.remote(ws.remote), ws.space)
-    make_folder(ws.repo.state_dir)
-    write_atomic(_heard_file(ws, ws.remote), f"{ws.host.seconds()}\n".encode(), sync=False)
+    note_heard(ws, ws.remote)
     return view
+
+
+def note_heard(ws: Workspace, remote: str) -> None:
+    """Remember that a remote has answered just now; a cut may forget it."""
+    make_folder(ws.repo.state_dir)
+    write_atomic(_heard_file(ws, remote), f"{ws.host.seconds()}\n".encode(), sync=False)
 
 
 def _heard_file(ws: Workspace, remote: str) -> Path:
@@ -45,11 +52,28 @@ def _heard_file(ws: Workspace, remote: str) -> Path:
 
 
 def heard_at(ws: Workspace, remote: str) -> int | None:
-    """When a remote was last fetched from, in seconds since the epoch; None if not known."""
+    """When a remote last answered, in seconds since the epoch; None if not known."""
     try:
         return int(_heard_file(ws, remote).read_text("ascii"))
     except (OSError, ValueError):
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A remote of this clone: its name, whether it is the home, and when it last answered to a
+    fetch or took what was sent, in seconds since the epoch; None if it never did."""
+
+    name: str
+    home: bool
+    at: int | None
+
+
+def remotes_reached(ws: Workspace) -> tuple[Reached, ...]:
+    """The home first, then the copies by name; asks none of them."""
+    names = sorted({*ws.repo.remotes(), *([ws.remote] if ws.remote else [])})
+    found = [Reached(name, name == ws.remote, heard_at(ws, name)) for name in names]
+    return tuple(sorted(found, key=lambda one: not one.home))
 
 
 def known_view(ws: Workspace) -> RefView:
@@ -87,6 +111,19 @@ def _reached(ws: Workspace, view: RefView) -> int:
         return number_of(ws.facts, view.common) if view.common is not None else 0
     except GitsyncError:
         return 0
+
+
+def branches_of_others(ws: Workspace, view: RefView) -> dict[str, Oid]:
+    """Domain -> tip of everybody else's branch in a view."""
+    return {domain: tip for domain, tip in view.people.items() if domain != ws.me()}
+
+
+def position_told(message: bytes, domain: str) -> str:
+    """``alice@43`` if a commit says that it is that snapshot of ``alice``, else ``alice``."""
+    found = trailers.parse(message)
+    numbers = found.all(NUMBER)
+    numbered = found.all(DOMAIN) == [domain] and len(numbers) == 1
+    return f"{domain}@{numbers[0]}" if numbered else domain
 
 
 def receipts_in(ws: Workspace, view: RefView, settings: Settings) -> ReceiptBook:

@@ -16,18 +16,29 @@ from gitsync.domain.records import WITHDRAWAL, Receipt
 from gitsync.services.artifacts import commit_at
 from gitsync.services.chain import ready_index
 from gitsync.services.leasing.glance import own_leases
-from gitsync.services.sources import known_view, receipts_in
+from gitsync.services.sources import (
+    branches_of_others,
+    known_view,
+    receipts_in,
+    remotes_reached,
+)
 from gitsync.services.workspace import Workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gitsync.domain.leases.values import Lease
     from gitsync.domain.leases.values import Request as LeaseRequest
     from gitsync.domain.objects import Oid
     from gitsync.services.host import Host
+    from gitsync.services.otherswork import Work
+    from gitsync.services.receiptbook import ReceiptBook
     from gitsync.services.refview import RefView
     from gitsync.services.resolving import Conflicted
+    from gitsync.services.sources import Reached
 
 _UNBOUNDED = 1 << 40
+_OPEN = frozenset({"pending", "received", "waiting"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,8 @@ class Status:
     are not in the ledger, ``unproposed`` those of them that no proposal holds either; ``offered``
     is the number that the remote showed last; ``seen`` when it was last verified, in seconds since
     the epoch. ``leases`` are this clone's own, ``asked`` requests that wait for its answer.
+    ``work`` is what others have on their branches, ``more_work`` counts the branches that it leaves
+    out; ``others`` are their proposals that have no final answer.
     """
 
     repository: bool
@@ -73,6 +86,10 @@ class Status:
     conflicts: tuple[Conflicted, ...] = ()
     leases: tuple[Lease, ...] = ()
     asked: tuple[LeaseRequest, ...] = ()
+    work: tuple[Work, ...] = ()
+    more_work: int = 0
+    others: tuple[ProposalState, ...] = ()
+    remotes: tuple[Reached, ...] = ()
 
 
 def status(host: Host) -> Status:
@@ -97,7 +114,7 @@ def status(host: Host) -> Status:
             anchor=ws.anchor,
         )
     view = known_view(ws)
-    offers = tuple(proposals(ws, view, mine_only=True))
+    offers, others = _offers(ws, view)
     ahead, unproposed, behind = _distance(ws, tuple(one.commit for one in offers))
     leases, asked = own_leases(ws)
     offered = None
@@ -109,6 +126,7 @@ def status(host: Host) -> Status:
         # What is no snapshot is for pull to refuse, with its reasons.
         with suppress(GitsyncError):
             offered = read_snapshot(ws.facts.commit(view.common).message).number
+    work, more_work = _work(ws, view)
     return Status(
         repository=True,
         domain=ws.domain,
@@ -130,7 +148,20 @@ def status(host: Host) -> Status:
         conflicts=_conflicts(ws, changed.found()),
         leases=leases,
         asked=asked,
+        work=work,
+        more_work=more_work,
+        others=others,
+        remotes=remotes_reached(ws),
     )
+
+
+def _work(ws: Workspace, view: RefView) -> tuple[tuple[Work, ...], int]:
+    tips = branches_of_others(ws, view)
+    if not tips:
+        return (), 0
+    from gitsync.services.otherswork import work_of_others
+
+    return work_of_others(ws, tips)
 
 
 class _Changes(threading.Thread):
@@ -203,32 +234,62 @@ def _distance(ws: Workspace, offered: tuple[Oid, ...]) -> tuple[int, int, int]:
 def proposals(ws: Workspace, view: RefView, *, mine_only: bool) -> list[ProposalState]:
     """Pending proposals and what is known of their answers, in the order of their names."""
     book = receipts_in(ws, view, ws.settings())
+    return [
+        _state(ws, view, book, name, tip, mine)
+        for name, tip, mine in _tips(ws, view)
+        if mine or not mine_only
+    ]
+
+
+def _offers(
+    ws: Workspace, view: RefView
+) -> tuple[tuple[ProposalState, ...], tuple[ProposalState, ...]]:
+    """(one's own proposals, those of others that still wait for their final answer)."""
+    own: list[ProposalState] = []
+    others: list[ProposalState] = []
+    book = receipts_in(ws, view, ws.settings())
+    for name, tip, mine in _tips(ws, view):
+        try:
+            found = _state(ws, view, book, name, tip, mine)
+        except GitsyncError:
+            if mine:
+                raise
+            continue  # what others have pushed there is for the witness to refuse
+        if mine:
+            own.append(found)
+        elif found.outcome in _OPEN:
+            others.append(found)
+    return tuple(own), tuple(others)
+
+
+def _tips(ws: Workspace, view: RefView) -> Iterator[tuple[ProposalName, Oid, bool]]:
+    """(name, commit, whether it is one's own) of every proposal; of one's own as they are here."""
     me = person_of(ws.me())
     here = ws.repo.refs.list("refs/heads/proposals/")
-    found: list[ProposalState] = []
-    names = set(view.proposals)
     local = {
         name: oid for ref, oid in here.items() if (name := parse_proposal_ref(ref)) is not None
     }
-    for name in sorted(names | set(local)):
+    for name in sorted({*view.proposals, *local}):
         mine = person_of(name.domain) == me
-        if mine_only and not mine:
-            continue
         tip = local.get(name, view.proposals.get(name)) if mine else view.proposals.get(name)
-        if tip is None or not ws.facts.store.has(tip):
-            continue
-        receipt = book.of_commit(tip)
-        if receipt is not None:
-            outcome = receipt.outcome
-        elif view.proposals.get(name) == tip:
-            outcome = "pending"
-        else:
-            outcome = "queued"
-        if ws.facts.record(tip).kind == WITHDRAWAL and receipt is None:
-            outcome = "withdrawn"
-        subject = printable(trailers.subject(ws.facts.commit(tip).message))
-        found.append(ProposalState(name, tip, subject, outcome, receipt, mine))
-    return found
+        if tip is not None and ws.facts.store.has(tip):
+            yield name, tip, mine
+
+
+def _state(
+    ws: Workspace, view: RefView, book: ReceiptBook, name: ProposalName, tip: Oid, mine: bool  # noqa: FBT001 - a value of the result
+) -> ProposalState:  # fmt: skip
+    receipt = book.of_commit(tip)
+    if receipt is not None:
+        outcome = receipt.outcome
+    elif view.proposals.get(name) == tip:
+        outcome = "pending"
+    else:
+        outcome = "queued"
+    if ws.facts.record(tip).kind == WITHDRAWAL and receipt is None:
+        outcome = "withdrawn"
+    subject = printable(trailers.subject(ws.facts.commit(tip).message))
+    return ProposalState(name, tip, subject, outcome, receipt, mine)
 
 
 @dataclass(frozen=True, slots=True)

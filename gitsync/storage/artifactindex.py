@@ -271,11 +271,9 @@ class ArtifactIndex:
             trees.changes(Oid(old), tree) if old != tree else (), (MODE_FILE, _MODE_EXECUTABLE)
         )
         paths = sorted(path for path in scanned.paths if is_artifact_path(path))
-        below = {entry.path: entry.oid for entry in trees.some(tree, paths)
-                 if entry.mode in (MODE_FILE, _MODE_EXECUTABLE)}  # fmt: skip
         files = self._files(slot, root, paths)
         known = self._contents.known(
-            [*below.values(), *(oid for oid in moved.values() if oid is not None)], trees.contents
+            [oid for oid in moved.values() if oid is not None], trees.contents
         )
         held = {oid: data for _, oid, data in files.values() if oid is not None}
         known |= self._contents.known(list(held), _held(held))
@@ -289,13 +287,14 @@ class ArtifactIndex:
             self._restore(slot, slot)
             self._db.execute("DELETE FROM overlay WHERE slot = ?", (slot,))
             self._put(slot, moved, known)
-            self._put(slot, {path: oid for path, (_, oid, _) in files.items()}, known)
+            # Here the slot holds the tree alone: what a file will hide is what it has now.
             self._db.executemany(
-                "INSERT INTO overlay VALUES (?, ?, ?, ?, ?, ?)",
-                ((slot, path, stat, known[oid][0] if oid else None, oid,
-                  known[below[path]][0] if path in below else None)
+                "INSERT INTO overlay VALUES (?, ?, ?, ?, ?,"
+                " (SELECT blob FROM member WHERE slot = ? AND path = ?))",
+                ((slot, path, stat, known[oid][0] if oid else None, oid, slot, path)
                  for path, (stat, oid, _) in files.items()),
             )  # fmt: skip
+            self._put(slot, {path: oid for path, (_, oid, _) in files.items()}, known)
             stamp = time.time_ns()
             self._db.execute(
                 "UPDATE slot SET commit_id = ?, tree = ?, moved = ? WHERE no = ?",

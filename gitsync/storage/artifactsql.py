@@ -18,24 +18,26 @@ Condition = tuple[str, list[object]]
 
 _NO = "0"
 LAST = "\U0010ffff"  # sorts behind whatever a text goes on with
-_IN_VALUES = "m.blob IN (SELECT blob FROM value WHERE name = ? AND "
+_CONTENTS = "SELECT blob FROM value WHERE name = ? AND "
+_IN_VALUES = f"m.blob IN ({_CONTENTS}"
 _DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
 
 
-def condition(term: Term, vocabulary: Vocabulary) -> Condition:
+def condition(term: Term, vocabulary: Vocabulary, *, some: bool = False) -> Condition:
     """The condition that a term is, and its parameters in order.
 
-    Calls ``path_matches(pattern, path)``; reads the table ``changed (term, path)`` with
-    ``repr(term)`` for each term about changes.
+    Where only ``some`` artifacts will be looked at, exact values are looked up for each of them
+    instead of listed for all. Calls ``path_matches(pattern, path)``; reads the table ``changed
+    (term, path)`` with ``repr(term)`` for each term about changes.
     """
     if isinstance(term, terms.Not):
-        inner, values = condition(term.term, vocabulary)
+        inner, values = condition(term.term, vocabulary, some=some)
         return f"NOT ({inner})", values
     if isinstance(term, terms.Changed):
         return "m.path IN (SELECT path FROM changed WHERE term = ?)", [repr(term)]
     if isinstance(term, terms.Text):
-        phrase = '"' + " ".join(term.words) + '"' + ("*" if term.open_end else "")
-        return "m.blob IN (SELECT rowid FROM words WHERE words MATCH ?)", [phrase]
+        query, values = _words(term)
+        return f"m.blob IN ({query})", values
     if isinstance(term, terms.Path):
         return _any([_path(pattern) for pattern in term.patterns])
     if isinstance(term, terms.Is):
@@ -44,7 +46,29 @@ def condition(term: Term, vocabulary: Vocabulary) -> Condition:
         if isinstance(term, terms.Has):
             return "m.type != ''", []
         return f"m.type IN ({_marks(term.values)})", list(term.values)
+    if some and (isinstance(term, terms.OneOf) or (isinstance(term, terms.Names) and term.exact)):
+        found = contents_of(term)
+        if found is not None:
+            return f"EXISTS ({found[0]} AND blob = m.blob)", found[1]
     return _value(term)
+
+
+def contents_of(term: Term) -> Condition | None:
+    """The contents that a term about a value or a word can hold of, as a query for their numbers;
+    None where only reading all of them would tell."""
+    if isinstance(term, terms.Text):
+        return _words(term)
+    if isinstance(term, terms.OneOf) and term.field is not None:
+        return f"{_CONTENTS}text IN ({_marks(term.values)})", [term.field, *term.values]
+    if isinstance(term, terms.Names):
+        where, values = _any([_like(text, exact) for text, exact in term.ids])
+        return f"{_CONTENTS}{where}", [term.field, *values]
+    return None
+
+
+def _words(term: terms.Text) -> Condition:
+    phrase = '"' + " ".join(term.words) + '"' + ("*" if term.open_end else "")
+    return "SELECT rowid FROM words WHERE words MATCH ?", [phrase]
 
 
 def _value(
@@ -58,7 +82,8 @@ def _value(
     if isinstance(term, terms.Contains):
         return _any([_holds(name, text) for text in term.texts])
     if isinstance(term, terms.Names):
-        return _any([_named(name, text, exact) for text, exact in term.ids])
+        where, values = _any([_like(text, exact) for text, exact in term.ids])
+        return f"{_IN_VALUES}{where})", [name, *values]
     if isinstance(term.operand, str):
         size = len(term.operand)
         where = f"text GLOB '{_DAY}' AND substr(text, 1, ?) {term.sign} ?)"
@@ -70,10 +95,8 @@ def _holds(name: str | None, text: str) -> Condition:
     return f"{_IN_VALUES}instr(text, ?) > 0)", [name, text]
 
 
-def _named(name: str | None, text: str, exact: bool) -> Condition:  # noqa: FBT001 - a value of the term
-    if exact:
-        return f"{_IN_VALUES}text = ?)", [name, text]
-    return f"{_IN_VALUES}text >= ? AND text < ?)", [name, text, text + LAST]
+def _like(text: str, exact: bool) -> Condition:  # noqa: FBT001 - a value of the term
+    return ("text = ?", [text]) if exact else ("text >= ? AND text < ?", [text, text + LAST])
 
 
 def _path(pattern: str) -> Condition:

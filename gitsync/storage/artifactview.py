@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from gitsync.domain.errors import EnvironmentFault, FormatError
 from gitsync.domain.objects import Oid
 from gitsync.domain.query.records import PATH_MARK, fold
-from gitsync.domain.query.terms import path_matches
+from gitsync.domain.query.terms import Names, path_matches
 from gitsync.storage import artifactdb
-from gitsync.storage.artifactsql import LAST, condition
+from gitsync.storage.artifactsql import condition, contents_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from gitsync.domain.query.terms import Changed, Query
     from gitsync.domain.query.vocabulary import Vocabulary
+    from gitsync.storage.artifactsql import Condition
 
 # Nothing is wrong with the file then: it is in use, or its disk will not have it.
 _IN_THE_WAY = frozenset(
@@ -29,10 +30,14 @@ _IN_THE_WAY = frozenset(
         sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM,
     }
 )  # fmt: skip
-_ROW = (
-    "SELECT m.path, m.type, b.id, b.type, b.status, b.title, b.owner, b.problem, b.fields, b.oid"
-    " FROM member m JOIN blob b ON b.no = m.blob WHERE m.slot = ?"
+_COLUMNS = "m.path, m.type, b.id, b.type, b.status, b.title, b.owner, b.problem, b.fields, b.oid"
+# SQLite has no figures to choose by, so it is told: CROSS JOIN keeps it to this order.
+_ALL = "member m CROSS JOIN blob b ON b.no = m.blob"
+_FEW_OF_ALL = (
+    "few CROSS JOIN member m INDEXED BY member_blob ON m.blob = few.blob"
+    " CROSS JOIN blob b ON b.no = m.blob"
 )
+FEW = 1_000  # contents that are sooner looked up one by one than all files are gone through
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,19 +122,36 @@ class View:
             over = self._db.execute("SELECT path, oid FROM overlay WHERE slot = ?", (self.slot,))
             return Oid(row[0]), {path: oid and Oid(oid) for path, oid in over}
 
-    def find(self, query: Query, changed: Mapping[Changed, Iterable[str]]) -> list[Row]:
-        """The artifacts that a query names, by path. ``changed`` as ``terms.matches`` has it."""
+    def find(
+        self, query: Query, changed: Mapping[Changed, Iterable[str]], limit: int | None = None
+    ) -> list[Row]:
+        """The artifacts that a query names, by path, at most ``limit``. ``changed`` as
+        ``terms.matches`` has it."""
         with fault(self._path):
             where = ""
             values: list[object] = [self.slot]
+            among = self._narrowest(query)
             for term in query.terms:
-                one, more = condition(term, self.vocabulary)
+                some = among is not None or limit is not None
+                one, more = condition(term, self.vocabulary, some=some)
                 where += f" AND {one}"
                 values += more
             if changed:
                 self._note(changed)
             self._db.create_function("path_matches", 2, _path_matches, deterministic=True)
-            return self._rows(where, values)
+            return self._rows(where, values, among, limit)
+
+    def _narrowest(self, query: Query) -> Condition | None:
+        """Of the contents that some term can hold of, the fewest; None if they are many."""
+        least, found = FEW + 1, None
+        for term in query.terms:
+            one = contents_of(term)
+            if one is not None:
+                sql = f"SELECT count(*) FROM ({one[0]} LIMIT ?)"  # noqa: S608 - only question marks
+                count = self._db.execute(sql, (*one[1], least)).fetchone()[0]
+                if count < least:
+                    least, found = count, one
+        return found
 
     def _note(self, changed: Mapping[Changed, Iterable[str]]) -> None:
         self._db.execute("CREATE TEMP TABLE IF NOT EXISTS changed (term TEXT, path BLOB)")
@@ -139,16 +161,27 @@ class View:
             ((repr(term), os.fsencode(path)) for term, paths in changed.items() for path in paths),
         )
 
-    def _rows(self, where: str, values: list[object]) -> list[Row]:
-        # The plus keeps the planner from walking all paths in order where few rows fit.
-        order = " ORDER BY +m.path" if where else " ORDER BY m.path"
+    def _rows(
+        self,
+        where: str,
+        values: list[object],
+        among: Condition | None = None,
+        limit: int | None = None,
+    ) -> list[Row]:
+        """Rows by path. ``among`` says which contents to begin with: else all files are gone
+        through in the order of their paths, so that a limit ends it."""
+        source = _ALL if among is None else _FEW_OF_ALL
+        sql = f"SELECT {_COLUMNS} FROM {source} WHERE m.slot = ?{where} ORDER BY m.path LIMIT ?"  # noqa: S608 - only question marks
+        if among is not None:
+            sql = f"WITH few(blob) AS (SELECT DISTINCT * FROM ({among[0]})) {sql}"  # noqa: S608
+            values = [*among[1], *values]
+        rows = self._db.execute(sql, (*values, -1 if limit is None else limit))
         return [
             Row(
                 path := os.fsdecode(raw), kind, ident, own or kind or None, status, title, owner,
                 problem.replace(PATH_MARK, path) if problem else None, fields, Oid(oid.hex()),
             )
-            for raw, kind, ident, own, status, title, owner, problem, fields, oid
-            in self._db.execute(_ROW + where + order, values)
+            for raw, kind, ident, own, status, title, owner, problem, fields, oid in rows
         ]  # fmt: skip
 
     def named(self, text: str) -> list[Row]:
@@ -158,15 +191,13 @@ class View:
             found = self._rows(" AND m.path = ?", [self.slot, os.fsencode(text)])
             if found or not text or any("\ud800" <= char <= "\udfff" for char in text):
                 return found
-            ids = "SELECT blob FROM value WHERE name = ? AND text >= ? AND text < ?"
-            start = fold(text)
-            values: list[object] = [self.slot, self.vocabulary.id_field, start, start + LAST]
-            return self._rows(f" AND m.blob IN ({ids})", values)
+            ids = contents_of(Names(self.vocabulary.id_field, ((fold(text), False),)))
+            return self._rows("", [self.slot], ids)
 
     def has_id(self, folded: str) -> bool:
         """Whether an artifact has this id, upper and lower case aside."""
         with fault(self._path):
-            sql = ("SELECT 1 FROM value v JOIN member m ON m.slot = ? AND m.blob = v.blob"
+            sql = ("SELECT 1 FROM value v CROSS JOIN member m ON m.slot = ? AND m.blob = v.blob"
                    " WHERE v.name = ? AND v.text = ? LIMIT 1")  # fmt: skip
             row = self._db.execute(sql, (self.slot, self.vocabulary.id_field, folded)).fetchone()
             return row is not None

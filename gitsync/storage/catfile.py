@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Self
 from gitsync.codec.gitobjects import object_id
 from gitsync.domain.errors import BugError, EnvironmentFault, FormatError, VerificationError
 from gitsync.storage import effects
-from gitsync.storage.gitcli import environment
+from gitsync.storage.gitenv import environment
 from gitsync.storage.objects import missing
 
 if TYPE_CHECKING:

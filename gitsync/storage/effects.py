@@ -235,8 +235,9 @@ def start(command: Sequence[str], env: Mapping[str, str]) -> Popen[bytes]:
 def converse(
     command: Sequence[str], cwd: Path, env: Mapping[str, str], *, fed: bool = True
 ) -> Popen[bytes]:
-    """Start a program that only answers: questions that it is ``fed``, or the one of its arguments,
-    and then what it complains of is kept too."""
+    """Start a program that only answers: questions that it is ``fed``, or the one of its arguments.
+    Then what it complains of is kept too, and it works beside us in a session of its own, which
+    Linux gives no more of the processors than ours, however many threads it has."""
     import subprocess
 
     return perform(
@@ -244,7 +245,7 @@ def converse(
         lambda: subprocess.Popen(
             command, cwd=cwd, env=dict(env), stdout=subprocess.PIPE,
             stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL if fed else subprocess.PIPE,
+            stderr=subprocess.DEVNULL if fed else subprocess.PIPE, start_new_session=not fed,
         ),
     )  # fmt: skip
 

@@ -10,11 +10,11 @@ from gitsync.domain.errors import EnvironmentFault
 from gitsync.storage import gitcli
 from gitsync.storage.durable import sync_written
 from gitsync.storage.refs import Refs
-from gitsync.storage.transport import Remote
 
 if TYPE_CHECKING:
     from gitsync.storage.facts import StoreFacts
     from gitsync.storage.objects import GitObjects
+    from gitsync.storage.transport import Remote
 
 _NO_REPO_HINT = "begin one here: gitsync init\nor get one: gitsync join URL DIR --name YOU"
 
@@ -106,6 +106,12 @@ class Repository:
             self._config = {key: value if cut else "true" for key, cut, value in pairs if key}
         return self._config
 
+    def remotes(self) -> list[str]:
+        """The names of the remotes that the configuration knows."""
+        parts = (key.split(".", 1)[1].rpartition(".") for key in self._values()
+                 if key.startswith("remote."))  # fmt: skip
+        return sorted(name for name, _, what in parts if what == "url" and name)
+
     def set_config(self, key: str, value: str, *, worktree: bool = False) -> None:
         """Set a value in this clone's configuration, or in this work tree's own."""
         scope = ["--worktree"] if worktree else ["--local"]
@@ -135,6 +141,8 @@ class Repository:
 
     def remote(self, name: str) -> Remote:
         """A remote by its name or URL."""
+        from gitsync.storage.transport import Remote
+
         return Remote(self.work_tree or self.git_dir, name, self.common_dir / "objects")
 
     def head(self) -> str | None:

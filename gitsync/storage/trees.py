@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gitsync.domain.errors import VerificationError
 from gitsync.domain.objects import Oid
 from gitsync.storage import effects, gitcli
+from gitsync.storage.gitenv import environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -114,7 +115,7 @@ class TreeReader:
         not have its id.
         """
         command = ["git", "cat-file", "--batch", "--buffer"]
-        with effects.converse(command, self._cwd, gitcli.environment()) as process:
+        with effects.converse(command, self._cwd, environment()) as process:
             # git would wait for us, and we for it, if one of us first said all and then listened.
             feeder = threading.Thread(target=_feed, args=(process.stdin, oids), daemon=True)
             feeder.start()

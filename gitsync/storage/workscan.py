@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from gitsync.storage import effects, gitcli
+# Git runs from here on while Python loads the rest: until then each import is a wait.
+from gitsync.storage import effects
+from gitsync.storage.gitenv import environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,11 +26,11 @@ _STATUS = (
     "status", "--porcelain=v2", "--branch", "-z", "--no-renames", "--no-ahead-behind",
     "--untracked-files=all", "--ignore-submodules=all",
 )  # fmt: skip
+_NICE = 10
 _TRAILER = 20  # bytes of the checksum that ends an index
 
 
-@dataclass(frozen=True, slots=True)
-class Scanned:
+class Scanned(NamedTuple):
     """The commit of HEAD (None before the first), and the paths whose files may differ from it."""
 
     commit: Oid | None
@@ -42,24 +43,38 @@ class WorkScan:
     def __init__(self, git_dir: Path, root: Path) -> None:
         """``git_dir`` is the work tree's own; ``root`` is where its files lie."""
         self.git_dir = git_dir
+        self._over = False
         env = {}
         copy = _private_index(git_dir)
         if copy is not None:
             env = {"GIT_INDEX_FILE": str(copy), "GIT_OPTIONAL_LOCKS": "1"}
-        self._process = effects.converse(
-            ["git", *_STATUS], root, gitcli.environment(env), fed=False
-        )
+        self._process = effects.converse(["git", *_STATUS], root, environment(env), fed=False)
+        # Git compares stat data in twenty threads, which would leave us little of two processors.
+        # Where a session of its own does not matter to the system, being nice does.
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, _NICE)
+
+    @property
+    def running(self) -> bool:
+        """Whether git still looks: what is done until it ends costs no time."""
+        return self._process.poll() is None
 
     def result(self) -> Scanned:
         """What git found. Raises GitError."""
+        self._over = True
         out, err = self._process.communicate()
         if self._process.returncode != 0:
+            from gitsync.storage import gitcli
+
             done = gitcli.Result(self._process.returncode, out, err.decode("utf-8", "replace"))
             raise gitcli.GitError(["status"], done)
         return parse_status(out)
 
     def cancel(self) -> None:
-        """Let go of it: nobody needs to know."""
+        """Let go of it, unless somebody has asked: nobody needs to know."""
+        if self._over:
+            return
+        self._over = True
         with suppress(OSError):
             self._process.terminate()  # which lets git remove its lock
         self._process.communicate()
@@ -79,7 +94,7 @@ def scan_ahead(cwd: Path) -> WorkScan | None:
 
 def parse_status(out: bytes) -> Scanned:
     """The output of ``git status --porcelain=v2 --branch -z``, without renames."""
-    from gitsync.domain.objects import Oid  # git runs already: until then each import is a wait
+    from gitsync.domain.objects import Oid
 
     commit: Oid | None = None
     paths: list[bytes] = []

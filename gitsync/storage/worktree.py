@@ -7,7 +7,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, RefusedError
-from gitsync.domain.merge.trees import diff_trees
 from gitsync.domain.objects import Oid
 from gitsync.storage import effects, gitcli
 from gitsync.storage.durable import (
@@ -219,6 +218,8 @@ class WorkTree:
         """
         sync_written(self.repo.git_dir / "HEAD")
         self.repo.refs.sync_folders([self.repo.head() or "HEAD"])
+        from gitsync.domain.merge.trees import diff_trees
+
         changes = diff_trees(self.repo.facts, before, self.repo.facts.commit(new).tree)
         folders = set()
         for count, change in enumerate(changes):

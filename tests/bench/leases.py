@@ -53,7 +53,7 @@ class Sizes:
     commit among ``artifacts`` of which ``leases`` others are leased."""
 
     clients: int = 50
-    acts: int = 6
+    acts: int = 2
     nodes: int = 16
     renewals: int = 20
     artifacts: int = 20_000

@@ -36,6 +36,7 @@ def test_nothing_open(ledger, document):
     assert ran.out == dedent("""\
         you       james, home origin
         position  common@1, verified 2 hours ago
+        remotes   origin reached 2 hours ago
 
         Nothing is open: your files are what common holds.
         """)

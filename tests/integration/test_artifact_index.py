@@ -12,11 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from gitsync.domain.errors import EnvironmentFault
+from gitsync.services import catalogue
 from gitsync.services.artifacts import listing
 from gitsync.services.catalogue import reading
 from gitsync.services.workspace import Workspace
 from gitsync.storage import artifactdb, artifactindex
 from gitsync.storage.trees import TreeReader
+from gitsync.storage.workscan import WorkScan
 from tests.conftest import Clock, Ledger
 
 
@@ -27,7 +30,7 @@ def plan(number, **fields):
 
 
 def rows(ws, **options):
-    found = reading(ws, lambda catalogue: catalogue.find(), **options)
+    found = reading(ws, lambda found: found.find(), **options)
     return [(one.path, one.id, one.type, one.status, one.title, one.problem) for one in found]
 
 
@@ -382,8 +385,6 @@ def test_another_schema_voids_what_was_read(ledger):
     again = artifactindex.ArtifactIndex(db(ws), ws.verified().commit[::-1], lambda: "x",
                                         lambda: other)  # fmt: skip
     trees = TreeReader(ws.repo.work_tree)
-    from gitsync.storage.workscan import WorkScan
-
     view = again.work(
         ws.repo.git_dir,
         ws.repo.work_tree,
@@ -393,6 +394,24 @@ def test_another_schema_voids_what_was_read(ledger):
     assert [one.title for one in view.find(_everything(), {})] == ["L"]
     again.close()
     assert rows(ws)[0][4] == "Plan 1"
+
+
+def test_a_scan_that_nobody_asked_is_ended(place, monkeypatch):
+    begun = []
+
+    class Recorded(WorkScan):
+        def __init__(self, *args):
+            super().__init__(*args)
+            begun.append(self._process)
+
+    def fail(*_):
+        raise EnvironmentFault("disk.full", "no more")
+
+    monkeypatch.setattr(catalogue, "WorkScan", Recorded)
+    monkeypatch.setattr(catalogue, "_once", fail)
+    with pytest.raises(EnvironmentFault, match="no more"):
+        rows(place[0])
+    assert [one.returncode is not None for one in begun] == [True]
 
 
 # -- never the truth ---------------------------------------------------------------------------

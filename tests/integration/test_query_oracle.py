@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from gitsync.codec import frontmatter
 from gitsync.domain.query import terms
 from gitsync.domain.query.parse import parse
+from gitsync.storage import artifactview
 from tests.integration.indexkit import VOCABULARY, Trees, open_index, records
 
 WORDS = ["plan", "Budget", "server", "caf\u00e9", "CAFE\u0301", "\u0130stanbul", "a_b", "x-1", "10",
@@ -99,15 +101,19 @@ class Names:
 
 
 @settings(max_examples=400, deadline=None)
-@given(files, queries)
-def test_sql_finds_what_the_terms_mean(files, text):
+@given(files, queries, st.sampled_from([0, 1, 1_000]), st.integers(0, 4))
+def test_sql_finds_what_the_terms_mean(files, text, few, limit):
+    """From whichever end it is looked for, and as far as it is asked for."""
     trees = Trees()
     index = open_index()
     view = index.at(trees.add(files), trees)
     query = parse(text, Names(view))
-    found = [row.path for row in view.find(query, {})]
+    with mock.patch.object(artifactview, "FEW", few):
+        found = [row.path for row in view.find(query, {})]
+        begun = [row.path for row in view.find(query, {}, limit)]
     wanted = [one.path for one in records(files) if terms.matches(query, one, VOCABULARY, {})]
     assert found == wanted
+    assert begun == wanted[:limit]
     index.close()
 
 
@@ -167,3 +173,48 @@ def test_a_value_is_never_sql(evil):
         assert view.find(query, {}) == []
     assert len(view.find(terms.Query(), {})) == 1
     index.close()
+
+
+def steps(count, ask):
+    """How many instructions SQLite runs for ``ask(view)`` among so many artifacts."""
+    trees = Trees()
+    plans = {
+        f"p/{n}.md": f"---\nid: plan-{n}\ntitle: T{n}\nstatus: draft\n---\n".encode()
+        for n in range(count)
+    }
+    index = open_index()
+    view = index.at(trees.add(plans), trees)
+    ran = 0
+
+    def one():
+        nonlocal ran
+        ran += 1
+        return 0
+
+    index._db.set_progress_handler(one, 1)
+    assert ask(view)
+    index.close()
+    return ran
+
+
+SEVEN = terms.OneOf("title", ("t7",))
+DRAFT = terms.OneOf("status", ("draft",))
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda view: view.has_id("plan-7"),
+        lambda view: view.named("plan-19"),
+        lambda view: view.find(terms.Query((terms.Names("id", (("plan-7", True),)),)), {}),
+        lambda view: view.find(terms.Query((terms.Names("id", (("plan-19", False),)),)), {}),
+        lambda view: view.find(terms.Query((terms.Text(("t7",)),)), {}),
+        lambda view: view.find(terms.Query((SEVEN, terms.Not(terms.OneOf("status", ("x",))))), {}),
+        lambda view: view.find(terms.Query((DRAFT,)), {}, 3),
+        lambda view: view.find(terms.Query(), {}, 3),
+    ],
+)
+def test_what_few_fit_costs_no_look_at_all_of_them(ask):
+    with mock.patch.object(artifactview, "FEW", 15):
+        few, many = (steps(count, ask) for count in (20, 800))
+    assert many < few + 1_000  # ten more ids begin with plan-19; a look at each takes 20 times 800

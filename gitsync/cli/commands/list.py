@@ -32,9 +32,9 @@ def run(app: App, options: Options) -> None:
 
     def find(catalogue: Catalogue) -> list[Row]:
         check_form(options.form, catalogue)
-        return catalogue.find(options.query)
+        return catalogue.find(options.query, options.limit)
 
-    found = app.reading(find, at=options.at, cache=options.cache)[: options.limit]
+    found = app.reading(find, at=options.at, cache=options.cache)
     if app.json:
         artifacts = [row_json(row) for row in found]
         app.out.json(app.document("list", at=options.at, artifacts=artifacts))

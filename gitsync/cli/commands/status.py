@@ -12,9 +12,14 @@ from gitsync.cli.text import ago, clean, plural
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
+    from gitsync.services.history import ArtifactDiff
+    from gitsync.services.otherswork import Work
+    from gitsync.services.sources import Reached
     from gitsync.services.status import ProposalState, Status
 
 _MOST = 10
+_MOST_DOMAINS = 5
+_MOST_ARTIFACTS = 3
 _LETTERS = {
     "??": "new",
     "A": "new",
@@ -44,6 +49,7 @@ def run(app: App, _options: Options) -> None:
     _standing(app, found)
     _work(app, found)
     _leases(app, found)
+    _elsewhere(app, found)
     _others(app, found)
     steps = _steps(found)
     if steps:
@@ -75,6 +81,9 @@ def _standing(app: App, found: Status) -> None:
         ("you", f"{found.domain}, home {found.remote or 'is this repository'}"),
         ("position", f"{space}@{found.number}, verified {ago(found.seen or 0, app.host.now())}"),
     ]
+    if found.remotes:
+        told = (_reached(one, app.host.now()) for one in found.remotes)
+        rows.append(("remotes", ", ".join(told)))
     if found.pin:
         rows.append(("pinned", f"{found.pin}: files stay there until gitsync pin --off"))
     if not found.on_branch:
@@ -87,6 +96,12 @@ def _standing(app: App, found: Status) -> None:
         news.append(f"{plural(found.behind, 'snapshot')} of {space} not in your branch yet")
     rows += [("new" if at == 0 else "", one) for at, one in enumerate(news)]
     app.out.fields(rows)
+
+
+def _reached(one: Reached, now: float) -> str:
+    return f"{one.name} reached {ago(one.at, now)}" if one.at is not None else (
+        f"{one.name} never reached"
+    )  # fmt: skip
 
 
 def _work(app: App, found: Status) -> None:
@@ -120,6 +135,52 @@ def _work(app: App, found: Status) -> None:
         out.table(("", "", ""), rows)
         if len(mine) > _MOST:
             out.line(f"  and {len(mine) - _MOST} more: gitsync proposals")
+
+
+def _elsewhere(app: App, found: Status) -> None:
+    """What others have on their branches and proposed, and nobody has numbered yet."""
+    out = app.out
+    if found.work:
+        out.line()
+        out.line("Others work on:")
+        for one in found.work[:_MOST_DOMAINS]:
+            said = f"  {one.position}, {ago(one.at, app.host.now())}"
+            if one.problem:
+                out.wrapped(f"{said}: not to be believed: {one.problem}", "    ", "")
+                continue
+            out.line(f"{said}, {plural(one.commits, 'commit')}:")
+            out.table(("", "", ""), [
+                (f"    {change.id}", _what(change), change.title or "-")
+                for change in one.artifacts[:_MOST_ARTIFACTS]
+            ])  # fmt: skip
+            more = len(one.artifacts[_MOST_ARTIFACTS:])
+            rest = [plural(more, "more artifact")] if more else []
+            rest += [plural(one.files, "other file")] if one.files else []
+            if rest:
+                out.line("    " + " and ".join(rest))
+        more = len(found.work[_MOST_DOMAINS:]) + found.more_work
+        if more:
+            out.line(f"  and {plural(more, 'domain')} more")
+    if found.others:
+        out.line()
+        out.line("Proposals of others:")
+        out.table(("", "", ""), [
+            (f"  {one.name}", words.outcome(one.outcome), one.subject)
+            for one in found.others[:_MOST]
+        ])  # fmt: skip
+        if len(found.others) > _MOST:
+            out.line(f"  and {len(found.others) - _MOST} more: gitsync proposals")
+
+
+def _what(change: ArtifactDiff) -> str:
+    """What somebody has done to an artifact, in a word or two."""
+    if change.before is None or change.after is None:
+        if change.after is None:
+            return "removed"
+        status = change.after.entry.status
+        return f"new, {status}" if status else "new"
+    before, after = change.before.entry.status, change.after.entry.status
+    return f"{before or '-'} -> {after or '-'}" if before != after else after or "changed"
 
 
 def _open(found: Status) -> list[ProposalState]:
@@ -157,7 +218,8 @@ def _others(app: App, found: Status) -> None:
     clean = not (found.changes or found.unproposed or _open(found) or found.requests or found.asked)
     if clean and not found.behind:
         app.out.line()
-        app.out.line(f"Nothing is open: your files are what {found.space} holds.")
+        what = "Nothing of yours" if found.work or found.others else "Nothing"
+        app.out.line(f"{what} is open: your files are what {found.space} holds.")
 
 
 def _steps(found: Status) -> list[tuple[str, str]]:
@@ -226,15 +288,50 @@ def _document(app: App, found: Status) -> dict[str, object]:
         ],
         requests=list(found.requests),
         conflicts=[conflict_json(one) for one in found.conflicts],
+        work=[_work_json(one) for one in found.work],
+        more_work=found.more_work,
+        others=[words.proposal_json(one) for one in found.others],
+        remotes=[
+            {
+                "name": one.name,
+                "home": one.home,
+                "reached": None if one.at is None else moment(one.at),
+            }
+            for one in found.remotes
+        ],
         next=[command for command, _ in _steps(found)] if found.number is not None else [],
     )
+
+
+def _work_json(one: Work) -> dict[str, object]:
+    from gitsync.codec.receipts import moment
+
+    return {
+        "domain": one.domain, "position": one.position if "@" in one.position else None,
+        "commit": one.commit, "at": moment(one.at), "commits": one.commits,
+        "artifacts": [_change_json(change) for change in one.artifacts],
+        "files": one.files, "problem": one.problem,
+    }  # fmt: skip
+
+
+def _change_json(change: ArtifactDiff) -> dict[str, object]:
+    newest, before = change.after or change.before, change.before
+    made = "new" if before is None else "removed" if change.after is None else "changed"
+    entry = newest.entry if newest is not None else None
+    return {
+        "id": change.id, "path": newest.path if newest else None, "change": made,
+        "before": before.entry.status if before else None,
+        "status": change.after.entry.status if change.after else None,
+        "owner": entry.owner if entry else None, "title": change.title,
+    }  # fmt: skip
 
 
 command = define(
     "status",
     run,
     Options,
-    help="""Show where you stand: position, work not proposed yet, answers, what is new.
+    help="""Show where you stand: position, work not proposed yet, answers, what is new, what others
+    work on, and when each remote last answered.
 
     Asks no remote, and works before init.""",
     example="gitsync status\ngitsync status --json",

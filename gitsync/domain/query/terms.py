@@ -45,6 +45,11 @@ class Names:
     field: str
     ids: tuple[tuple[str, bool], ...]
 
+    @property
+    def exact(self) -> bool:
+        """Whether all of them are meant exactly."""
+        return all(exact for _, exact in self.ids)
+
 
 @dataclass(frozen=True, slots=True)
 class Contains:
