@@ -28,9 +28,7 @@ def read_locks(objects: Objects, root: Oid, known: dict[Oid, Lease]) -> Locks:
     for name, (mode, _) in tree.items():
         if mode != (MODE_TREE if name in _FOLDERS else MODE_FILE) or name not in _FILES + _FOLDERS:
             raise FormatError("locks.malformed", f"the locks ref holds {name[:40]!r}")
-    token, stamp, beats = (
-        objects.blob(_oid(tree[name])) if name in tree else b"" for name in _FILES
-    )
+    token, stamp, beats = (_content(objects, tree, name) for name in _FILES)
     leases: list[tuple[str, Lease]] = []
     fresh: dict[Oid, Lease] = {}
     for file, oid in _files(objects, tree.get(b"leases")):
@@ -45,8 +43,18 @@ def read_locks(objects: Objects, root: Oid, known: dict[Oid, Lease]) -> Locks:
     return leasefiles.decode(token, stamp, beats, leases, _requests(objects, tree.get(b"requests")))
 
 
+def _content(objects: Objects, tree: Tree, name: bytes) -> bytes:
+    """A counter's file; what is empty is left out, so that each state has one tree."""
+    data = objects.blob(_oid(tree[name])) if name in tree else None
+    if data == b"":
+        raise FormatError("locks.malformed", f"the locks ref holds an empty {name.decode()}")
+    return data or b""
+
+
 def _requests(objects: Objects, entry: Entry | None) -> Iterator[tuple[str, str, Request]]:
     listing = objects.tree(_oid(entry)) if entry is not None else Tree()
+    if entry is not None and not listing:
+        raise FormatError("locks.malformed", "the locks ref holds an empty folder")
     for folder, inner in listing.items():
         if inner[0] != MODE_TREE:
             raise FormatError("locks.malformed", "the locks ref holds a request of no lease")
@@ -58,6 +66,8 @@ def _requests(objects: Objects, entry: Entry | None) -> Iterator[tuple[str, str,
 
 def _files(objects: Objects, entry: Entry | None) -> Iterator[tuple[str, Oid]]:
     listing = objects.tree(_oid(entry)) if entry is not None else Tree()
+    if entry is not None and not listing:
+        raise FormatError("locks.malformed", "the locks ref holds an empty folder")
     for name, (mode, raw) in listing.items():
         if mode != MODE_FILE:
             raise FormatError("locks.malformed", "the locks ref holds something that is no file")
