@@ -491,11 +491,9 @@ def test_a_missing_or_unreadable_locks_ref_means_no(ledger, hand):
 def test_a_state_of_the_locks_has_one_tree(ledger, hand, what):
     """What is empty is left out, else one state could be written in two ways."""
     tip = hand.repo.refs.get(LOCKS_REF)
-    if what == "beats":
-        entry = (b"100644", hand.blob(b""))
-    else:
-        entry = (b"40000", hand.facts.put_tree({}))
-    tree = hand.with_entry(entry[0], what.encode(), entry[1], tip)
+    empty = hand.blob(b"") if what == "beats" else hand.facts.put_tree({})
+    mode = b"100644" if what == "beats" else b"40000"
+    tree = hand.with_entry(mode, what.encode(), empty, tip)
     bad = hand.commit("alice", tree, tip, message=hand.facts.commit(tip).message.decode()[:-1])
     hand.repo.store.flush()
     with pytest.raises(RefusedError) as error:
