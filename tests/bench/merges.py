@@ -2,9 +2,10 @@
 
 ``python -m tests.bench.merges REPO [--pairs] [--preset NAME | --schema FILE] [--limit N]``
 
-REPO is a clone, a bundle or a URL. Every merge commit of its history with one base is looked at:
-each Markdown file that both sides had changed is merged by merge version 2 and by git, and both
-are held against what people committed. ``--pairs`` makes such files out of a linear history: two
+REPO is a clone, bare or not, a bundle or a URL. Every merge commit of its history is looked at:
+each Markdown file that two sides had changed is merged by merge version 2 and by git, and both are
+held against what people committed. Several best bases are made one by our own merge first; what is
+left out is counted. ``--pairs`` makes such files out of a linear history: two
 edits of a file that followed each other, as if they had been made side by side. Without a preset
 or schema no field has a strategy. Every file that we settle, git does not, and people settled
 otherwise is named for review, and so is every file in which both are clean and differ.
@@ -29,7 +30,7 @@ from gitsync.domain.merge.values import MergeContext
 from gitsync.domain.merge.version1 import split_front_matter
 from gitsync.domain.merge.version2 import merge_v2
 from tests.bench.common import Figure, at_least, at_most, report, say, workspace
-from tests.bench.triples import History
+from tests.bench.triples import History, UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,9 +40,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Tally:
-    """What was counted, and the files to look at by hand as (kind, place)."""
+    """What was counted, of what history, and the files to look at by hand as (kind, place)."""
 
     seen: Counter[str] = field(default_factory=Counter)
+    history: Counter[str] = field(default_factory=Counter)
     heads: Counter[str] = field(default_factory=Counter)
     review: list[tuple[str, str]] = field(default_factory=list)
 
@@ -54,7 +56,12 @@ class Tally:
             "git conflicts, we resolve, people's differs",
             "we conflict, git does not", "both conflict",
         )  # fmt: skip
-        found = [Figure("files that both sides changed", seen.total(), "files")]
+        found = [
+            Figure(name, count, "files" if name.startswith("files") else "merges")
+            for name, count in sorted(self.history.items(), key=lambda one: "merges" not in one[0])
+            if count
+        ]
+        found.append(Figure("files that both sides changed", seen.total(), "files"))
         found += [Figure(name, seen[name], "files") for name in names]
         found.append(at_most("clean in both and different", seen["different"], "files", 0))
         conflicts = heads["conflicts"]
@@ -158,11 +165,19 @@ def measure(
     """Merge everything that the source's history holds."""
     env = isolate(folder / "user")
     history = History(source, folder, env)
-    tally = Tally()
+    tally = Tally(history=history.counts)
+    rules = rules or Rules()
+
+    def fold(base: bytes, one: bytes, other: bytes) -> bytes | None:
+        merged = merge_v2(base, one, other, context("base", rules))
+        return merged if isinstance(merged, bytes) else None
+
+    if history.shallow:
+        say("this is a shallow clone: merges below its edge are not seen")
     try:
-        found = history.pairs(limit) if pairs else history.merges(limit)
+        found = history.pairs(limit) if pairs else history.merges(limit, fold)
         for done, triple in enumerate(found, start=1):
-            count(tally, triple, rules or Rules(), folder, env)
+            count(tally, triple, rules, folder, env)
             if done % 500 == 0:
                 say(f"{done} files")
     finally:
@@ -183,10 +198,16 @@ def main() -> None:
     source = str(Path(asked.source).resolve()) if Path(asked.source).exists() else asked.source
     with workspace(asked.keep) as folder:
         rules = rules_of(asked.preset, asked.schema)
-        tally = measure(source, folder, pairs=asked.pairs, rules=rules, limit=asked.limit)
+        try:
+            tally = measure(source, folder, pairs=asked.pairs, rules=rules, limit=asked.limit)
+        except UnreadableError as error:
+            parser.exit(2, f"{asked.source} cannot be read: {error}\n")
+    if not asked.pairs and not tally.history["merges"]:
+        say("there is no merge in this history; --pairs makes some of neighbouring edits")
     report("merges" + (" of neighbouring edits" if asked.pairs else ""), tally.figures())
     for kind, place in tally.review:
-        print(f"review: {kind}: {place}")
+        # A path need not be text, and a terminal should not take it for commands.
+        print(f"review: {kind}: {ascii(place)[1:-1]}")
 
 
 if __name__ == "__main__":
