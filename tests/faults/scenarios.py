@@ -318,6 +318,15 @@ def _install(ledger: Ledger) -> object:
     return clonehooks.install(ledger.ws("james").repo)
 
 
+def _a_tool_before(ledger: Ledger) -> None:
+    """Another tool has turned ``core.hooksPath`` to a folder of its own, as husky does."""
+    folder = ledger.folder("james") / ".tool"
+    folder.mkdir()
+    (folder / "pre-commit").write_text("#!/bin/sh\necho before >> .git/ran\n")
+    (folder / "pre-commit").chmod(0o755)
+    git(ledger.folder("james"), "config", "core.hooksPath", ".tool")
+
+
 def _hooked(ledger: Ledger) -> None:
     folder = ledger.folder("james")
     assert clonehooks.status(ledger.ws("james").repo).complete
@@ -490,6 +499,7 @@ SCENARIOS = (
     Scenario("push", "james", _push, _sent, _queued),
     Scenario("push --all", "james", _carry, _carried, _stick),
     Scenario("hooks", "james", _install, _hooked, _a_hook_before, once=True),
+    Scenario("hooks, beside", "james", _install, _hooked, _a_tool_before),
     Scenario("hooks --bare", "alice", _guard, _guarded),
     Scenario("post-receive", "alice", _record, _recorded, _unrecorded),
     Scenario("witness, guarded", "alice", Ledger.witness, _decided, _guarded_pending),
