@@ -187,7 +187,7 @@ TRACED = pytest.mark.skipif(
 @TRACED
 @pytest.mark.parametrize(
     "name",
-    ["witness at home", "propose", "pull", "hooks, beside", "hooks --bare"],
+    ["witness at home", "propose", "pull", "pull --autostash", "hooks, beside", "hooks --bare"],
 )
 def test_a_real_command_loses_nothing(name):
     tally = powercut.play(name, 8)
