@@ -16,6 +16,7 @@ from gitsync.domain.objects import MODE_TREE, Oid
 from gitsync.services.rules import rules_of
 from gitsync.storage import gitcli
 from gitsync.storage.catfile import CatFile, quarantine
+from gitsync.storage.durable import sync_written
 from gitsync.storage.facts import StoreFacts
 from gitsync.storage.refs import Refs
 from gitsync.storage.revlist import new_commits
@@ -179,7 +180,7 @@ class BareHome:
         )  # fmt: skip
         self.positions().save(position)
         if self.anchor is None:
-            gitcli.run(["config", "--local", "gitsync.anchor", anchor], cwd=self.git_dir)
+            set_home(self.git_dir, "gitsync.anchor", anchor)
         return position
 
     def _first(self, tip: Oid) -> Oid:
@@ -229,6 +230,13 @@ class HomeSettings:
             return None
         entry = self._home.facts.tree(Oid(folder[1].hex())).get(name)
         return Oid(entry[1].hex()) if entry is not None else None
+
+
+def set_home(git_dir: Path, key: str, value: str) -> None:
+    """Set a value in the home's configuration, synced: git writes the whole file anew and leaves
+    it to chance when that reaches the disk, and without it the home is no repository."""
+    gitcli.run(["config", "--local", "--replace-all", key, value], cwd=git_dir)
+    sync_written(git_dir / "config")
 
 
 def _settings(git_dir: Path) -> dict[str, str]:

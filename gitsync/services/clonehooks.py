@@ -196,30 +196,30 @@ def _point_to(repo: Repository, folder: Path) -> None:
                 hint=f"call the hooks yourself, from {_hooks_path(repo)}/pre-commit:\n"
                 'gitsync hooks run pre-commit "$@"',
             )
-        repo.git("config", "--local", _EXTENDED, "true")
-        repo.git("config", "--local", _EXTENSION, "true")
+        repo.set_config(_EXTENDED, "true")
+        repo.set_config(_EXTENSION, "true")
     mine = [value for scope, value in _settings(repo) if scope == "worktree"]
     if mine:
-        repo.git("config", "--worktree", _KEPT, mine[-1])
-    repo.git("config", "--worktree", "--replace-all", _PATH, str(folder))
+        repo.set_config(_KEPT, mine[-1], worktree=True)
+    repo.set_config(_PATH, str(folder), worktree=True)
 
 
 def _point_back(repo: Repository, folder: Path) -> None:
     kept = _get(repo, _KEPT)
     if any(one == ("worktree", str(folder)) for one in _settings(repo)):
         if kept is not None:
-            repo.git("config", "--worktree", "--replace-all", _PATH, kept)
+            repo.set_config(_PATH, kept, worktree=True)
         else:
-            repo.git("config", "--worktree", "--unset-all", _PATH)
+            repo.unset_config(_PATH, worktree=True)
     if kept is not None:
-        repo.git("config", "--worktree", "--unset-all", _KEPT)
+        repo.unset_config(_KEPT, worktree=True)
     settings = repo.git_dir / "config.worktree"
     if _get(repo, _EXTENDED) == "true" and (
         not settings.exists() or not settings.read_bytes().strip()
     ):
         remove_file(settings)
         for key in (_EXTENSION, _EXTENDED):
-            repo.git("config", "--local", "--unset-all", key, check=False)
+            repo.unset_config(key)
 
 
 # -- files -------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ def configure(repo: Repository, name: str, choice: KeyChoice, key: PublicKey) ->
     """Set git up to sign as ``name`` in this clone, or in this linked work tree alone."""
     own = is_linked(repo)
     if own:
-        repo.git("config", "extensions.worktreeConfig", "true")
+        repo.set_config("extensions.worktreeConfig", "true")
     values = {
         "gitsync.domain": name,
         "gpg.format": "ssh",
@@ -194,7 +194,7 @@ def give_way(repo: Repository, commit: Oid) -> None:
 
 def remove_linked(code: Repository, folder: Path) -> None:
     """Undo :func:`linked_folder` for a folder that nobody has worked in."""
-    code.git("config", "--local", "--unset-all", "gitsync.path", check=False)
+    code.unset_config("gitsync.path")
     code.git("worktree", "remove", "--force", "--", str(folder), check=False)
     exclude = code.common_dir / "info" / "exclude"
     line = f"/{folder.relative_to(code.common_dir.parent.resolve()).as_posix()}/\n"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, VerificationError
 from gitsync.domain.names import space_branch
-from gitsync.services.barehome import BareHome
+from gitsync.services.barehome import BareHome, set_home
 from gitsync.services.hookfiles import (
     BEFORE,
     SHIMS,
@@ -21,7 +21,7 @@ from gitsync.services.hookfiles import (
     write_hook,
 )
 from gitsync.storage import gitcli
-from gitsync.storage.durable import make_folder
+from gitsync.storage.durable import make_folder, sync_written
 
 if TYPE_CHECKING:
     from gitsync.domain.objects import Oid
@@ -73,12 +73,12 @@ def install(host: Host, path: Path, anchor: Oid | None = None) -> HomeHooks:
         number = _verify(host, home, anchor)
     _write_hooks(git_dir, home.space)
     for key, value in SETTINGS.items():
-        _set(git_dir, key, value)
+        set_home(git_dir, key, value)
     for key, value in DEFAULTS.items():
         if _get(git_dir, key) is None:
-            _set(git_dir, key, value)
+            set_home(git_dir, key, value)
     if anchor is not None and home.anchor is None:
-        _set(git_dir, "gitsync.anchor", anchor)
+        set_home(git_dir, "gitsync.anchor", anchor)
     _show_common(git_dir, home)
     found = status(host, git_dir)
     if not found.complete:
@@ -167,7 +167,7 @@ def _verify(host: Host, home: BareHome, anchor: Oid | None) -> int | None:
         position = verified.position
         verifier.index.save(position.anchor, position.number, position.commit)
         if home.anchor is None:
-            _set(home.git_dir, "gitsync.anchor", position.anchor)
+            set_home(home.git_dir, "gitsync.anchor", position.anchor)
     finally:
         verifier.index.close()
     return position.number
@@ -207,12 +207,9 @@ def _show_common(git_dir: Path, home: BareHome) -> None:
     ref = head.out.decode("utf-8", "replace").strip()
     if ref and home.refs.get(ref) is None:
         gitcli.run(["symbolic-ref", "HEAD", space_branch(home.space)], cwd=git_dir)
+        sync_written(git_dir / "HEAD")
 
 
 def _get(git_dir: Path, key: str, scope: str = "--local") -> str | None:
     done = gitcli.run(["config", scope, "--get", key], cwd=git_dir, check=False)
     return done.out.decode("utf-8", "replace").rstrip("\n") if done.code == 0 else None
-
-
-def _set(git_dir: Path, key: str, value: str) -> None:
-    gitcli.run(["config", "--local", "--replace-all", key, value], cwd=git_dir)

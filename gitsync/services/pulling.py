@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitsync.codec.records import write_commit_record
-from gitsync.domain.errors import EnvironmentFault, RefusedError, VerificationError
+from gitsync.domain.errors import EnvironmentFault, GitsyncError, RefusedError, VerificationError
 from gitsync.domain.ledger.history import incoming, merge_bases
 from gitsync.domain.ledger.merging import Merging
 from gitsync.domain.names import APPROVALS, PROPOSALS, REQUESTS
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gitsync.services.refview import RefView
     from gitsync.services.verifying import Verified, Verifier
     from gitsync.services.workspace import Workspace
+    from gitsync.storage.autostash import Autostash
     from gitsync.storage.index import PositionIndex
 
 _UNBOUNDED = 1 << 40
@@ -33,7 +34,8 @@ _UNBOUNDED = 1 << 40
 @dataclass(frozen=True, slots=True)
 class Pulled:
     """What a pull did: the position before and after, how the branch moved (``none``,
-    ``forward``, ``merge``, ``pinned``, ``elsewhere``), and proposals that have landed."""
+    ``forward``, ``merge``, ``pinned``, ``elsewhere``), and proposals that have landed. ``kept``
+    are files edited after a run that was cut off: those edits are in git's list of stashes."""
 
     space: str
     before: int
@@ -44,6 +46,7 @@ class Pulled:
     pending: tuple[int, ...]
     offline: bool = False
     stashed: bool = False
+    kept: tuple[str, ...] = ()
 
 
 def verify_view(
@@ -94,17 +97,32 @@ def _lost_tags(
 def pull(ws: Workspace, to: str | None = None, *, autostash: bool = False) -> Pulled:
     """Fetch, verify, and bring this clone's branch up to ``common``, or to ``to``.
 
-    ``autostash`` puts uncommitted changes aside while the files move, and brings them back; what a
+    ``autostash`` puts uncommitted changes aside while the files move, and brings them back. What a
     run that was cut off has put aside is brought back first.
 
     Raises VerificationError and leaves everything where it was when something does not check
     out; RefusedError ``merge.conflict``, ``worktree.in-the-way`` or ``stash.conflict`` when the
-    files cannot follow.
+    files cannot follow, ``stash.pending`` when what was put aside is in the way of later edits.
     """
-    if ws.repo.work_tree is not None:
-        from gitsync.storage.autostash import Autostash
+    kept = _recover(ws, keep=autostash)
+    try:
+        return replace(_pull(ws, to, autostash=autostash), kept=kept)
+    except GitsyncError as error:
+        if kept:
+            said = f"edits of {', '.join(kept[:5])} are kept: git stash list"
+            error.hint = f"{error.hint}\n{said}" if error.hint else said
+        raise
 
-        Autostash(ws.repo).recover()
+
+def _recover(ws: Workspace, *, keep: bool) -> tuple[str, ...]:
+    if ws.repo.work_tree is None:
+        return ()
+    from gitsync.storage.autostash import Autostash
+
+    return Autostash(ws.repo).recover(keep=keep)
+
+
+def _pull(ws: Workspace, to: str | None, *, autostash: bool) -> Pulled:
     renew(ws.repo)
     before = ws.position()
     offline = False
@@ -166,7 +184,7 @@ def _follow(
     stash = Autostash(ws.repo)
     stashed = stash.put_aside()
     try:
-        return follow(ws, state, target, pinned=pinned), stashed
+        return follow(ws, state, target, pinned=pinned, aside=stash), stashed
     finally:
         stash.bring_back()
 
@@ -186,18 +204,27 @@ def _number(ws: Workspace, state: State, commit: Oid) -> int:
     return place[0] if place else 0
 
 
-def follow(ws: Workspace, state: State, target: Oid, *, pinned: bool = False) -> str:
-    """Bring this person's branch to hold the snapshot ``target``; says how it moved."""
+def follow(
+    ws: Workspace,
+    state: State,
+    target: Oid,
+    *,
+    pinned: bool = False,
+    aside: Autostash | None = None,
+) -> str:
+    """Bring this person's branch to hold the snapshot ``target``; says how it moved.
+
+    ``aside`` has put work aside, and is told where the files go before they do.
+    """
     if ws.repo.work_tree is None or ws.domain is None:
         return "none"
     branch = ws.branch()
     if ws.repo.head() != branch:
         return "elsewhere"
     tip = ws.repo.refs.get(branch)
-    tree = ws.work_tree()
     give_way(ws.repo, target)
     if tip is None:
-        tree.forward(target)
+        _forward(ws, target, aside)
         return "forward"
     index = _positions(ws, state)
     try:
@@ -209,13 +236,19 @@ def follow(ws: Workspace, state: State, target: Oid, *, pinned: bool = False) ->
         if not new.commits and wanted is not None and index.get(tip) is not None:
             place = index.get(tip)
             if place is not None and place[0] <= wanted[0]:
-                tree.forward(target)
+                _forward(ws, target, aside)
                 return "forward"
         merged = _merge(ws, state, index, tip, target, new.frontier)
     finally:
         index.close()
-    tree.forward(merged)
+    _forward(ws, merged, aside)
     return "merge"
+
+
+def _forward(ws: Workspace, new: Oid, aside: Autostash | None) -> None:
+    if aside is not None:
+        aside.expect(new)
+    ws.work_tree().forward(new)
 
 
 def _merge(

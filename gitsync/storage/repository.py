@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitsync.domain.errors import EnvironmentFault
+from gitsync.domain.errors import EnvironmentFault, RefusedError
 from gitsync.storage import gitcli
-from gitsync.storage.durable import sync_written
+from gitsync.storage.durable import sync_written, write_new
 from gitsync.storage.refs import Refs
 
 if TYPE_CHECKING:
@@ -114,14 +115,23 @@ class Repository:
 
     def set_config(self, key: str, value: str, *, worktree: bool = False) -> None:
         """Set a value in this clone's configuration, or in this work tree's own."""
-        scope = ["--worktree"] if worktree else ["--local"]
-        self.git("config", *scope, "--replace-all", key, value)
+        if worktree:
+            self._begin_own_config()
+        self.git("config", _scope(worktree), "--replace-all", key, value)
         self.sync_config(worktree=worktree)
 
-    def unset_config(self, key: str) -> None:
-        """Take a value out of this clone's configuration; none there is fine."""
-        if self.git("config", "--local", "--unset-all", key, check=False).code == 0:
-            self.sync_config()
+    def _begin_own_config(self) -> None:
+        """Have the file before git writes it: what takes the place of a file comes whole to most
+        disks, what is new may come torn, and then no git runs here."""
+        own = self.git_dir / "config.worktree"
+        if not own.exists() and self.config("extensions.worktreeConfig") == "true":
+            with suppress(RefusedError):  # somebody was faster
+                write_new(own, b"")
+
+    def unset_config(self, key: str, *, worktree: bool = False) -> None:
+        """Take a value out of this clone's or this work tree's configuration; none is fine."""
+        if self.git("config", _scope(worktree), "--unset-all", key, check=False).code == 0:
+            self.sync_config(worktree=worktree)
 
     def sync_config(self, *, worktree: bool = False) -> None:
         """Git writes its configuration anew and leaves it to chance when it reaches the disk."""
@@ -149,6 +159,10 @@ class Repository:
         """The ref that HEAD points to, None when it is detached."""
         text = (self.git_dir / "HEAD").read_text().strip()
         return text.removeprefix("ref: ") if text.startswith("ref: ") else None
+
+
+def _scope(worktree: bool) -> str:  # noqa: FBT001 - one of git's own two flags
+    return "--worktree" if worktree else "--local"
 
 
 def _discover(start: Path) -> tuple[Path, Path, Path | None]:

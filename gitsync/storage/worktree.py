@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, RefusedError
 from gitsync.domain.objects import Oid
-from gitsync.storage import effects, gitcli
+from gitsync.storage import gitcli
+from gitsync.storage.apart import LOOSE, apart
 from gitsync.storage.durable import (
     remove_file,
     sync_everything,
@@ -16,17 +17,13 @@ from gitsync.storage.durable import (
     sync_folder,
     sync_written,
 )
-from gitsync.storage.loose import LooseObjects, read_loose
 from gitsync.storage.refs import ZERO, RefsMovedError, RefUpdate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from gitsync.storage.repository import Repository
-
-# Git puts what is larger into a pack, unread; a ledger would not take it anyway.
-MAX_FILE_BYTES = 512 << 20
 
 # Beyond so many, one sync of everything is quicker.
 _SYNCED_FILES = 100
@@ -114,15 +111,12 @@ class WorkTree:
             )
         import shutil
 
-        with effects.scratch() as folder:
-            # What git makes of the files goes to a place of its own and from there into the pack
-            # of the commit that names it. So no object is left lying loose, where git would not
-            # have synced it, and none at all where the commit is refused.
-            copy, objects = folder / "index", folder / "objects"
-            (objects / "info").mkdir(parents=True)
-            borrowed = f"{(self.repo.common_dir / 'objects').resolve()}\n"
-            (objects / "info" / "alternates").write_bytes(os.fsencode(borrowed))
-            env = {"GIT_INDEX_FILE": str(copy), "GIT_OBJECT_DIRECTORY": str(objects)}
+        # What git makes of the files goes to a place of its own and from there into the pack
+        # of the commit that names it. So no object is left lying loose, where git would not
+        # have synced it, and none at all where the commit is refused.
+        with apart(self.repo) as place:
+            copy = place.folder / "index"
+            env = place.env | {"GIT_INDEX_FILE": str(copy)}
             # The user's index knows what HEAD does not: files added by force, or left out of a
             # sparse work tree, whose absence is no deletion.
             with suppress(FileNotFoundError):
@@ -132,9 +126,8 @@ class WorkTree:
                 start = ["--reset", base] if base is not None else ["--empty"]
                 gitcli.run(["read-tree", *start], cwd=self.root, env=env)
             what = ["-A", "--", *(f":(literal){path}" for path in paths)] if paths else ["-A"]
-            loose = ["-c", f"core.bigFileThreshold={MAX_FILE_BYTES}"]
             done = gitcli.run(
-                [*loose, "add", "--sparse", *what], cwd=self.root, env=env, check=False
+                [*LOOSE, "add", "--sparse", *what], cwd=self.root, env=env, check=False
             )
             if done.code != 0:
                 raise RefusedError(
@@ -142,17 +135,8 @@ class WorkTree:
                     hint="name files or folders below this ledger",
                 )  # fmt: skip
             tree = gitcli.run(["write-tree"], cwd=self.root, env=env).out.decode().strip()
-            self._take(objects)
+            place.take()
         return Oid(tree)
-
-    def _take(self, objects: Path) -> None:
-        if any(objects.glob("pack/*.pack")):
-            raise RefusedError(
-                "file.too-large", f"a file here is larger than {MAX_FILE_BYTES >> 20} MiB",
-                hint="keep it out of the ledger: list it in .gitignore",
-            )  # fmt: skip
-        for path in LooseObjects([objects]).all_in():
-            self.repo.store.write(*read_loose(path))
 
     def move_to(self, ref: str, new: Oid, old: Oid | None, message: str) -> None:
         """Set the current branch ``ref``, or a detached ``HEAD``, to a commit whose files are the
@@ -221,17 +205,7 @@ class WorkTree:
         from gitsync.domain.merge.trees import diff_trees
 
         changes = diff_trees(self.repo.facts, before, self.repo.facts.commit(new).tree)
-        folders = set()
-        for count, change in enumerate(changes):
-            if count == _SYNCED_FILES:
-                sync_everything()
-                return
-            path = self.root / os.fsdecode(change.path)
-            folders |= {one for one in path.parents if self.root in (one, *one.parents)}
-            if change.after is not None and path.is_file() and not path.is_symlink():
-                sync_file(path)
-        for folder in folders:
-            sync_folder(folder)
+        sync_names(self.root, (os.fsdecode(change.path) for change in changes))
 
     def _are_already(self, files: Sequence[str], new: Oid) -> bool:
         """Whether files in the way are those of ``new`` itself, as a pull that was killed leaves
@@ -243,6 +217,21 @@ class WorkTree:
                 return False
         said = self.repo.git("update-index", "--add", "--", *files, check=False)
         return said.code == 0
+
+
+def sync_names(root: Path, names: Iterable[str]) -> None:
+    """Make files that git has just written or removed below ``root`` survive a power cut."""
+    folders = set()
+    for count, name in enumerate(names):
+        if count == _SYNCED_FILES:
+            sync_everything()
+            return
+        path = root / name
+        folders |= {one for one in path.parents if root in (one, *one.parents)}
+        if path.is_file() and not path.is_symlink():
+            sync_file(path)
+    for folder in folders:
+        sync_folder(folder)
 
 
 def _named(done: gitcli.Result) -> list[str]:

@@ -203,7 +203,7 @@ def _again(found: Scene) -> None:
         found.run()
     except RefusedError as error:
         # A file that git had written half when the power went: nobody can tell it from the user's.
-        if error.code != "worktree.in-the-way":
+        if error.code != "worktree.in-the-way" or not found.scenario.files:
             raise
         for name in error.message.rpartition(": ")[2].split(", "):
             (found.ledger.folder(found.scenario.who) / name).unlink()

@@ -48,7 +48,9 @@ class Scenario:
     ``who`` ran it: the clone whose disk the fault is about. ``solo``: the ledger's home is the
     witness's own repository. ``once``: a second complete run makes something new by design.
     ``beginning``: it makes repositories, with a git that syncs nothing of them; what it had made in
-    ``fresh`` when the power went is removed before it is run again.
+    ``fresh`` when the power went is removed before it is run again. ``files``: git writes files of
+    the work tree, and those that a cut has torn are brought back with ``git restore``; nothing of
+    the user's lies where it would be overwritten.
     """
 
     name: str
@@ -264,19 +266,26 @@ def _admitting(ledger: Ledger) -> None:
 
 
 LINES = [f"line {number}\n" for number in range(9)]
+LONG = "".join(f"long line {number}\n" for number in range(900))  # some blocks of a disk
 
 
 def _in_the_way(ledger: Ledger) -> None:
-    """james has edited the end of a file whose beginning has changed in common, and one more."""
+    """james has edited the end of a file whose beginning has changed in common, and has staged an
+    edit of a long one, a removal and a new one; common has a new one too."""
     ledger.propose("alice", "notes/a.md", "".join(LINES), "a")
-    ledger.propose("alice", "notes/b.md", "B\n", "b")
+    ledger.propose("alice", "notes/b.md", LONG, "b")
+    ledger.propose("alice", "notes/gone.md", "gone\n", "gone")
     ledger.witness()
     ledger.pull("james")
     ledger.clock.tick()
     ledger.propose("alice", "notes/a.md", "".join(["changed\n", *LINES[1:]]), "a2")
+    ledger.propose("alice", "notes/theirs.md", LONG, "theirs")
     ledger.witness()
     ledger.write("james", "notes/a.md", "".join([*LINES[:8], "mine\n"]))
-    ledger.write("james", "notes/b.md", "B, mine\n")
+    ledger.write("james", "notes/b.md", LONG + "mine\n")
+    ledger.write("james", "notes/new.md", LONG.upper())
+    git(ledger.folder("james"), "rm", "-q", "notes/gone.md")
+    git(ledger.folder("james"), "add", "notes/b.md", "notes/new.md")
 
 
 def _pull_over(ledger: Ledger) -> object:
@@ -287,11 +296,16 @@ def _brought_back(ledger: Ledger) -> None:
     folder = ledger.folder("james")
     text = "".join(["changed\n", *LINES[1:8], "mine\n"])
     assert (folder / "notes/a.md").read_text() == text
-    assert (folder / "notes/b.md").read_text() == "B, mine\n"
+    assert (folder / "notes/b.md").read_text() == LONG + "mine\n"
+    assert (folder / "notes/new.md").read_text() == LONG.upper()
+    assert (folder / "notes/theirs.md").read_text() == LONG
+    staged = ["notes/b.md", "notes/gone.md", "notes/new.md"]
+    assert git(folder, "diff", "--cached", "--no-renames", "--name-only").split() == staged
+    assert git(folder, "diff", "--name-only") == "notes/a.md"
     assert git(folder, "for-each-ref", "refs/worktree") == ""
     assert git(folder, "stash", "list") == ""
     assert "\n" not in git(folder, "worktree", "list")
-    invariants.clone_is_sound(folder, 4)
+    invariants.clone_is_sound(folder, 6)
 
 
 def _stick(ledger: Ledger) -> None:
@@ -433,6 +447,15 @@ def _a_hook_before(ledger: Ledger) -> None:
 
 def _install(ledger: Ledger) -> object:
     return clonehooks.install(ledger.ws("james").repo)
+
+
+def _a_tool_before(ledger: Ledger) -> None:
+    """Another tool has turned ``core.hooksPath`` to a folder of its own, as husky does."""
+    folder = ledger.folder("james") / ".tool"
+    folder.mkdir()
+    (folder / "pre-commit").write_text("#!/bin/sh\necho before >> .git/ran\n")
+    (folder / "pre-commit").chmod(0o755)
+    git(ledger.folder("james"), "config", "core.hooksPath", ".tool")
 
 
 def _hooked(ledger: Ledger) -> None:
@@ -668,7 +691,7 @@ SCENARIOS = (
     Scenario("snapshot", "james", _snapshot, _snapshotted, _wrote),
     Scenario("pull", "james", _pull, _followed, _behind, files=True),
     Scenario("pull, merging", "james", _pull, _merged, _diverged, files=True),
-    Scenario("pull --autostash", "james", _pull_over, _brought_back, _in_the_way, files=True),
+    Scenario("pull --autostash", "james", _pull_over, _brought_back, _in_the_way),
     Scenario("push", "james", _push, _sent, _queued),
     Scenario("push --all", "james", _carry, _carried, _stick),
     Scenario("bundle import", "james", _import, _imported, _on_a_stick),
@@ -687,6 +710,7 @@ SCENARIOS = (
     ),
     Scenario("witness at a stick", "alice", _round, _went_round, _at_a_stick),
     Scenario("hooks", "james", _install, _hooked, _a_hook_before, once=True),
+    Scenario("hooks, beside", "james", _install, _hooked, _a_tool_before),
     Scenario("hooks --bare", "alice", _guard, _guarded),
     Scenario("post-receive", "alice", _record, _recorded, _unrecorded),
     Scenario("witness, guarded", "alice", Ledger.witness, _decided, _guarded_pending),

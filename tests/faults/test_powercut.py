@@ -185,7 +185,10 @@ TRACED = pytest.mark.skipif(
 
 
 @TRACED
-@pytest.mark.parametrize("name", ["witness at home", "propose", "pull"])
+@pytest.mark.parametrize(
+    "name",
+    ["witness at home", "propose", "pull", "pull --autostash", "hooks, beside", "hooks --bare"],
+)
 def test_a_real_command_loses_nothing(name):
     tally = powercut.play(name, 8)
     assert tally.cuts == 8

@@ -59,7 +59,7 @@ ALLOWED = {
     ("storage/signing.py", "subprocess.TimeoutExpired"): "an exception",
     ("storage/signing.py", ".write_bytes()"): "in the scratch folder that it is given",
 }
-_SCRATCH = frozenset({"scratch", "_private_folder"})
+_SCRATCH = frozenset({"scratch", "apart", "_private_folder"})
 
 
 class Finder(ast.NodeVisitor):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from peoplekit import git
 
-from gitsync.domain.errors import RefusedError
+from gitsync.domain.errors import GitsyncError, RefusedError
 from gitsync.services.pulling import pull
 from gitsync.storage.autostash import Autostash
+from gitsync.storage.worktree import WorkTree
 
 LINES = [f"line {number}\n" for number in range(9)]
 
@@ -77,12 +80,128 @@ def test_what_does_not_fit_is_shown_as_a_conflict_and_kept(behind):
 
 
 def test_what_was_edited_after_a_cut_is_not_overwritten(behind):
-    ws = behind.ws("james")
+    ws, folder = behind.ws("james"), behind.folder("james")
     assert Autostash(ws.repo).put_aside()
     behind.write("james", "notes/b.md", "something else\n")
-    with pytest.raises(RefusedError) as error:
-        pull(ws)
-    assert error.value.code == "stash.pending"
-    assert (behind.folder("james") / "notes/b.md").read_text() == "something else\n"
+    done = behind.cli("james", "pull")
+    assert done.code == 1
+    assert "notes/b.md" in done.err
+    assert "gitsync pull --autostash" in done.err
+    assert (folder / "notes/b.md").read_text() == "something else\n"
     oid = Autostash(ws.repo).held()
-    assert git(behind.folder("james"), "show", f"{oid}:notes/b.md") == "B, mine"
+    assert git(folder, "show", f"{oid}:notes/b.md") == "B, mine"
+
+
+def test_the_command_that_a_refusal_names_completes_it_and_keeps_both(behind):
+    folder = behind.folder("james")
+    assert Autostash(behind.ws("james").repo).put_aside()
+    behind.write("james", "notes/b.md", "something else\n")
+    done = behind.cli("james", "pull", "--autostash")
+    assert done.code == 0, done.err
+    assert "edited after a run that was cut off: notes/b.md" in done.out
+    assert git(folder, "show", "stash@{0}:notes/b.md") == "something else"
+    git(folder, "stash", "drop", "-q")
+    back(behind)
+
+
+def test_edits_that_were_kept_are_named_also_where_the_pull_fails(behind):
+    assert Autostash(behind.ws("james").repo).put_aside()
+    behind.write("james", "notes/b.md", "something else\n")
+    behind.write("james", "notes/a.md", "".join(["mine\n", *LINES[1:]]))
+    behind.hub.rename(behind.root / "away.git")
+    git(behind.folder("james"), "update-ref", "-d", "refs/gitsync/remotes/origin/heads/common")
+    with pytest.raises(GitsyncError) as error:
+        pull(behind.ws("james"), autostash=True)
+    assert "notes/a.md, notes/b.md are kept: git stash list" in error.value.hint
+
+
+def stopped(ledger, monkeypatch, step):
+    """A pull that came as far as ``step`` of the work tree or the stash, and no further."""
+    owner = WorkTree if step == "_sync_files" else Autostash
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, step, stop)
+        patch.setattr(Autostash, "bring_back", stop)
+        with pytest.raises(KeyboardInterrupt):
+            pull(ledger.ws("james"), autostash=True)
+
+
+TORN = {
+    "emptied": lambda data: b"",
+    "cut short": lambda data: data[: len(data) // 2],
+    "zeroed": lambda data: bytes(len(data)),
+    "zeroed in the middle": lambda data: data[:1] + bytes(len(data) - 2) + data[-1:],
+}
+
+
+@pytest.mark.parametrize("how", TORN)
+@pytest.mark.parametrize("step", ["expect", "bring_back"])
+def test_what_a_cut_has_torn_is_made_whole(behind, monkeypatch, how, step):
+    stopped(behind, monkeypatch, step)
+    for name in ("a.md", "b.md"):
+        file = behind.folder("james") / "notes" / name
+        file.write_bytes(TORN[how](file.read_bytes()))
+    pull(behind.ws("james"), autostash=True)
+    back(behind)
+
+
+def test_what_a_cut_has_zeroed_is_found_where_git_sees_no_change(behind, monkeypatch):
+    """The size and the time of a file may reach the disk, and its content not."""
+    folder = behind.folder("james")
+    git(folder, "config", "core.trustctime", "false")
+    stopped(behind, monkeypatch, "bring_back")
+    for name in ("a.md", "b.md"):
+        file = folder / "notes" / name
+        os.utime(file, (1_600_000_000, 1_600_000_000))
+        git(folder, "update-index", "--refresh")
+        file.write_bytes(bytes(file.stat().st_size))
+        os.utime(file, (1_600_000_000, 1_600_000_000))
+    assert git(folder, "status", "--porcelain", "--untracked-files=no") == ""
+    pull(behind.ws("james"))
+    back(behind)
+
+
+def test_files_that_moved_before_the_branch_did_are_no_edits(behind, monkeypatch):
+    """Git writes the files of a merge first: a cut may leave those, and the branch where it was."""
+    stopped(behind, monkeypatch, "_sync_files")
+    folder = behind.folder("james")
+    git(folder, "update-ref", "refs/heads/people/james", "HEAD~1")
+    assert (folder / "notes/a.md").read_text().startswith("changed\n")
+    git(folder, "reset", "-q")
+    pull(behind.ws("james"), autostash=True)
+    back(behind)
+
+
+def test_files_that_came_back_before_the_cut_are_no_edits(behind, monkeypatch):
+    """One is merged with what came, and another torn: no version that was stored is like both."""
+    stopped(behind, monkeypatch, "bring_back")
+    folder = behind.folder("james")
+    behind.write("james", "notes/a.md", "".join(["changed\n", *LINES[1:8], "mine\n"]))
+    (folder / "notes/b.md").write_bytes(b"B, \0\0")
+    pull(behind.ws("james"))
+    back(behind)
+
+
+def test_what_is_put_aside_needs_no_object_that_git_has_not_synced(behind):
+    """Also what was staged a moment ago: git leaves it lying loose."""
+    folder = behind.folder("james")
+    assert Autostash(behind.ws("james").repo).put_aside()
+    for path in (folder / ".git/objects").glob("[0-9a-f][0-9a-f]/*"):
+        path.unlink()
+    oid = Autostash(behind.ws("james").repo).held()
+    assert git(folder, "show", f"{oid}^2:notes/b.md") == "B, mine"
+    git(folder, "rev-list", "--objects", "--quiet", oid)
+
+
+def test_what_was_staged_is_staged_again(behind, monkeypatch):
+    """The files are those put aside, and the index is not: it was cut off in between."""
+    behind.write("james", "notes/a.md", "".join(["mine\n", *LINES[1:]]))
+    assert Autostash(behind.ws("james").repo).put_aside()
+    folder = behind.folder("james")
+    behind.write("james", "notes/a.md", "".join(["mine\n", *LINES[1:]]))
+    behind.write("james", "notes/b.md", "B, mine\n")
+    Autostash(behind.ws("james").repo).recover(keep=False)
+    assert git(folder, "diff", "--cached", "--name-only") == "notes/b.md"

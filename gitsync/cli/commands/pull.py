@@ -53,6 +53,7 @@ def fields(found: Pulled) -> dict[str, Any]:
         "pending": [f"{space}@{number}" for number in found.pending],
         "offline": found.offline,
         "stashed": found.stashed,
+        "kept": list(found.kept),
     }
 
 
@@ -82,6 +83,9 @@ def lines(app: App, found: Pulled) -> None:
     out.line(_MOVED[found.moved].format(at=f"{space}@{found.target}"))
     if found.stashed:
         out.line("your uncommitted changes were put aside, and are back")
+    if found.kept:
+        names = ", ".join(found.kept[:5])
+        out.line(f"edited after a run that was cut off: {names}; those edits: git stash list")
     for name in found.landed:
         out.line(f"landed: {name}")
     for number in found.pending:
