@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 JOBS ?= auto
 SECONDS ?= 600
 
-.PHONY: demo test check bench kill powercut fuzz mutants lint types layers unit format actionlint clean
+.PHONY: demo test check bench kill powercut fuzz sim mutants lint types layers unit format actionlint clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -52,6 +52,11 @@ powercut: $(VENV)/.ready
 # Damaged files for every reader of foreign bytes; a line a reader.
 fuzz: $(VENV)/.ready
 	$(BIN)/python -m tests.fuzz $(SECONDS)
+
+# Histories of leases under faults, each from a seed: seeds=N violations=0.
+SEEDS ?= 2000
+sim: $(VENV)/.ready
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 
 # Every attack again, with each of its defences taken out: rows=N killed=N survived=0.
 mutants: $(VENV)/.ready

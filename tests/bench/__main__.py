@@ -18,6 +18,7 @@ from tests.bench import (
     driver,
     hooks,
     index,
+    leases,
     receiving,
     replay,
     startup,
@@ -52,6 +53,7 @@ def main() -> int:
     figures += index.run(index.QUICK if asked.quick else index.Sizes(), asked.backlog)
     figures += witness.run(witness.QUICK if asked.quick else witness.Sizes())
     figures += verify.run(verify.QUICK if asked.quick else verify.Sizes())
+    figures += leases.run(leases.QUICK if asked.quick else leases.Sizes())
     figures += receiving.run(receiving.QUICK if asked.quick else receiving.Sizes())
     figures += bundles.run(bundles.QUICK if asked.quick else bundles.Sizes())
     if asked.source:
