@@ -8,11 +8,18 @@ from gitsync.cli.output import Piece, Styled
 from gitsync.cli.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from gitsync.domain.workgraph import Graph, Node
+    from gitsync.domain.workgraph import Graph, Node, Tie
 
+MERMAID_LINKS = 500
+MERMAID_CHARS = 50_000
 _STYLES = {"parent": "solid", "after": "dashed", "supersedes": "dotted", "related": "dotted"}
+# What the other end of a link is to an artifact: of its own links, and of those to it.
+_WORDS = {
+    "parent": ("below", "above"), "after": ("after", "before"),
+    "supersedes": ("supersedes", "superseded by"), "related": ("related", "related"),
+}  # fmt: skip
 _ARROWS = {"parent": "-->", "after": "-.->"}
 
 
@@ -50,15 +57,39 @@ def _line(graph: Graph, ident: str, lead: str, *, again: bool, circle: bool) -> 
     if again:
         return [*line, "  (see above)"]
     line += ["  ", node.status or "-", "  ", node.title or "-"]
-    for tie in graph.after.get(ident, ()):
-        if tie.found is None:
-            line += ["  ", Styled(f"(after {tie.target}: missing)", "red")]
-        else:
-            line.append(f"  (after {tie.found})")
-    for tie in graph.parents.get(ident, ()):
-        if tie.found is None:
-            line += ["  ", Styled(f"(below {tie.target}: missing)", "red")]
+    after = graph.after.get(ident, ())
+    there = [tie.found for tie in after if tie.found is not None]
+    if there:
+        line.append(f"  (after {', '.join(there)})")
+    line += _missing("after", after)
+    line += _missing("below", graph.parents.get(ident, ()))
     return line
+
+
+def _missing(word: str, ties: Iterable[Tie]) -> list[Piece]:
+    names = [tie.target for tie in ties if tie.found is None]
+    return ["  ", Styled(f"({word} {', '.join(names)}: missing)", "red")] if names else []
+
+
+def neighbours(graph: Graph, ident: str) -> Iterator[tuple[str, tuple[Piece, ...]]]:
+    """What the artifacts below ``ident`` have links with, outside of their tree: (what it is to
+    them, its id, status and title), each once."""
+    inside = set(graph.below(ident))
+    told: set[tuple[str, str]] = set()
+    for tie in graph.ties:
+        outward = tie.source in inside
+        other = (tie.found or tie.target) if outward else tie.source
+        if other in inside:
+            continue
+        what = _WORDS[tie.means][0 if outward else 1]
+        if (what, other) in told:
+            continue
+        told.add((what, other))
+        node = graph.nodes.get(other)
+        if node is None:
+            yield what, (other, Styled("missing", "red"), f"named by {tie.field}")
+        else:
+            yield what, (node.id, node.status or "-", node.title or "-")
 
 
 def roots_of(graph: Graph) -> list[str]:
@@ -99,6 +130,14 @@ def _quoted(text: str) -> str:
     """A quoted string of Graphviz, in which only the quote and the backslash mean anything."""
     lines = [clean(line).replace("\\", "\\\\").replace('"', '\\"') for line in text.split("\n")]
     return '"' + "\\n".join(lines) + '"'
+
+
+def too_much_for_mermaid(graph: Graph) -> bool:
+    """Whether Mermaid refuses to draw it as it comes: it has bounds (``maxEdges``, 500, and
+    ``maxTextSize``, 50,000) that only the page that shows it can raise."""
+    return len(graph.ties) > MERMAID_LINKS or (
+        sum(len(line) + 1 for line in mermaid(graph)) > MERMAID_CHARS
+    )
 
 
 def mermaid(graph: Graph) -> Iterator[str]:

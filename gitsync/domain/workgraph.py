@@ -6,6 +6,7 @@ it comes after is; otherwise it is *blocked*. Circles are shown and never follow
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -98,11 +99,13 @@ class Graph:
         return list(found)
 
     def around(self, ident: str) -> Graph:
-        """An artifact, what lies below it, and what they have links to or from."""
+        """An artifact, what lies below it, and what they have links to or from; circles are those
+        that go through one of the former."""
         inside = set(self.below(ident))
         ties = tuple(tie for tie in self.ties if tie.source in inside or tie.found in inside)
-        inside |= {tie.source for tie in ties} | {tie.found for tie in ties if tie.found}
-        return Graph({name: node for name, node in self.nodes.items() if name in inside}, ties)
+        near = inside | {tie.source for tie in ties} | {tie.found for tie in ties if tie.found}
+        nodes = {name: node for name, node in self.nodes.items() if name in near}
+        return _Part(nodes, ties, tuple(knot for knot in self.circles() if inside & {*knot}))
 
     def circles(self) -> list[tuple[str, ...]]:
         """Artifacts that lie below, or come after, themselves: the ids of each knot, sorted."""
@@ -112,6 +115,16 @@ class Graph:
                      ties.items()}  # fmt: skip
             found += knots(edges)
         return sorted(found)
+
+
+@dataclass(frozen=True)
+class _Part(Graph):
+    """A part of a graph, with the circles of the whole, which need not lie in it."""
+
+    whole_circles: tuple[tuple[str, ...], ...] = ()
+
+    def circles(self) -> list[tuple[str, ...]]:
+        return list(self.whole_circles)
 
 
 def found_while_growing(found: dict[str, None]) -> Iterable[str]:
@@ -130,13 +143,14 @@ def build(
     links: Iterable[tuple[str, str, str]],
     vocabulary: Vocabulary,
 ) -> Graph:
-    """The graph of ``(artifact, its path)`` and ``(path, field, what it names)``.
+    """The graph of ``(artifact, its path)`` and ``(path, field, what it names)``, in the order of
+    paths, with 9 before 10.
 
     Of two artifacts with one id the first counts.
     """
     nodes: dict[str, Node] = {}
     owners: dict[str, str] = {}
-    for node, path in artifacts:
+    for node, path in sorted(artifacts, key=lambda one: by_number(one[1])):
         if nodes.setdefault(node.id, node) is node:
             owners[path] = node.id
     directory = Directory((ident, node.path) for ident, node in nodes.items())
@@ -147,6 +161,12 @@ def build(
             found = directory.find(target, link, path)
             ties.append(Tie(source, field, link.means, target, found))
     return Graph(nodes, tuple(ties))
+
+
+def by_number(path: str) -> list[tuple[int, int, str]]:
+    """A key that puts paths in order, and the numbers in them by their size."""
+    parts = re.split(r"([0-9]{1,18})", path.removesuffix(".md"))
+    return [(1, 0, part) if at % 2 == 0 else (0, int(part), part) for at, part in enumerate(parts)]
 
 
 def knots(edges: Mapping[str, Iterable[str]]) -> list[tuple[str, ...]]:

@@ -157,6 +157,28 @@ def test_graph_for_programs(work, document, golden):
     assert found["circles"] == []
 
 
+def test_graph_of_one_says_what_it_hangs_together_with(work, golden):
+    shown = work.cli("james", "graph", "story-bcdfgk", tty=True, PAGER="cat", NO_COLOR="1").out
+    golden("graph-one", shown)
+    edit(work, "plans/p.md", "owner: james", "owner: james\ndepends: [story-bcdfgk]")
+    out = work.cli("james", "graph", "story-bcdfgk").out
+    assert "before  plan-bcdfgh" in out
+    assert "below   plan-bcdfgh" in out
+
+
+def test_more_than_mermaid_draws_is_said(work, monkeypatch):
+    from gitsync.cli import drawing
+
+    drawn = ("james", "graph", "--format", "mermaid")
+    assert work.cli(*drawn).err == ""
+    monkeypatch.setattr(drawing, "MERMAID_LINKS", 3)
+    assert "maxEdges" in work.cli(*drawn).err
+    monkeypatch.setattr(drawing, "MERMAID_LINKS", 500)
+    monkeypatch.setattr(drawing, "MERMAID_CHARS", 100)
+    assert "maxTextSize" in work.cli(*drawn).err
+    assert work.cli("james", "graph", "--format", "dot").err == ""
+
+
 def test_names_and_titles_cannot_break_out_of_a_drawing(ledger):
     evil = '"] ; evil -> x [label="\\\\'
     ledger.write("james", "plans/p.md", text("plan-bcdfgh", json.dumps(evil)))

@@ -62,6 +62,20 @@ def test_around_one_artifact():
     assert found.below("a") == ["a", "b", "c"]
 
 
+def test_around_one_artifact_a_circle_is_told_whole():
+    found = graph(dict.fromkeys("abcde", False), ("a", "depends", "b"), ("b", "depends", "c"),
+                  ("c", "depends", "a"), ("d", "depends", "e"), ("e", "depends", "d"))  # fmt: skip
+    part = found.around("a")
+    assert list(part.nodes) == ["a", "b", "c"]
+    assert len(part.ties) == 2  # the third one is not a's
+    assert part.circles() == [("a", "b", "c")]
+
+
+def test_numbers_in_paths_are_put_in_order_by_size():
+    found = graph(dict.fromkeys(["10", "9", "100", "9b", "b1", "b"], False))
+    assert list(found.nodes) == ["9", "9b", "10", "100", "b", "b1"]
+
+
 def test_the_first_of_two_with_one_id_counts():
     nodes = [(Node("a", path, "plan", "draft", "t", False), path) for path in ("1.md", "2.md")]
     found = build(nodes, [("1.md", "depends", "x"), ("2.md", "depends", "y")], PLANS)

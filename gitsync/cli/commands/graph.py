@@ -44,6 +44,11 @@ def run(app: App, options: Options) -> None:
             return
         for line in drawing.dot(found) if options.form == "dot" else drawing.mermaid(found):
             app.out.line(line)
+    if options.form == "mermaid" and drawing.too_much_for_mermaid(found):
+        app.out.note(
+            "this is more than Mermaid draws as it comes: raise its maxEdges and maxTextSize,"
+        )
+        app.out.note("or draw what is around one artifact: gitsync graph ID --format mermaid")
 
 
 def _tree(app: App, found: Graph, text: str | None) -> None:
@@ -55,6 +60,11 @@ def _tree(app: App, found: Graph, text: str | None) -> None:
     roots = drawing.roots_of(found) if text is None else [resolve(text, found.nodes)]
     for line in drawing.tree_lines(found, roots):
         app.out.cut_line(*line)
+    if text is not None:
+        rows = [(what, *pieces) for what, pieces in drawing.neighbours(found, roots[0])]
+        if rows:
+            app.out.line()
+            app.out.table(("", "ID", "STATUS", "TITLE"), rows)
     for knot in found.circles():
         app.out.note(Styled("a circle of links: ", "red"), ", ".join(knot))
 
