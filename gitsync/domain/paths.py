@@ -11,6 +11,8 @@ import unicodedata
 
 from gitsync.domain.objects import MODE_FILE, MODE_TREE, Tree
 
+_MARKDOWN = (".md", ".markdown")
+
 MAX_SEGMENT_BYTES = 200
 MAX_PATH_BYTES = 1024
 MAX_DEPTH = 24
@@ -96,3 +98,8 @@ def collision(tree: Tree, added: bytes) -> bytes | None:
         if comparable and name != added and fold(name) == wanted:
             return name
     return None
+
+
+def is_markdown(path: str) -> bool:
+    """Whether a file is Markdown: its name says so."""
+    return path.lower().endswith(_MARKDOWN)

@@ -11,13 +11,15 @@ from gitsync.services.rules import rules_of
 from gitsync.storage.positions import PositionStore, state_home
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from gitsync.codec.rulesjson import Rules
     from gitsync.domain.errors import GitsyncError
     from gitsync.storage.facts import StoreFacts
     from gitsync.storage.stock import StockRepository
+
+_NEAR = 8  # commits to look at before git is asked to walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,4 +94,17 @@ class HookLedger:
         """
         if not any(b".gitsync" in self.facts.tree(self.tree(tip)) for tip in tips):
             return ()
+        # Most work is a few commits on top of what was verified: those are read in no time.
+        near = {one for tip in tips for one in self._near(tip)}
+        if self.verified in near:
+            return (self.verified,)
         return self.repo.merge_bases(self.verified, *tips)
+
+    def _near(self, tip: Oid) -> Iterator[Oid]:
+        """The first few commits behind ``tip``, by first parents."""
+        for _ in range(_NEAR):
+            yield tip
+            parents = self.facts.commit(tip).parents
+            if not parents:
+                return
+            tip = parents[0]

@@ -28,6 +28,7 @@ QUARANTINE = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_QUARANTINE_PATH",
 )
+_EACH = {"contents": "--batch", "info": "--batch-check"}
 #: No object that rules have to read whole is larger: a small pack may inflate to any size.
 MAX_OBJECT_BYTES = 64 << 20
 
@@ -38,16 +39,17 @@ def quarantine(env: Mapping[str, str]) -> dict[str, str]:
 
 
 class CatFile:
-    """The port ``ObjectStore``, read only, over two child processes that start when needed.
+    """The port ``ObjectStore``, read only, over a child process that starts when needed.
 
-    ``extra`` is added to the children's environment. Close it, or use it as a context.
+    A git before 2.36 answers one kind of question a process, so there it is two. ``extra`` is
+    added to the children's environment. Close it, or use it as a context.
     """
 
     def __init__(self, git_dir: Path, extra: dict[str, str] | None = None) -> None:
         self._dir = git_dir
         self._extra = extra or {}
-        self._contents: Popen[bytes] | None = None
-        self._headers: Popen[bytes] | None = None
+        self._children: dict[str, Popen[bytes]] = {}
+        self._both = True  # whether one child takes both kinds, until it is seen not to
 
     def __enter__(self) -> Self:
         return self
@@ -57,17 +59,14 @@ class CatFile:
 
     def close(self) -> None:
         """End the children."""
-        for child in (self._contents, self._headers):
-            if child is not None:
-                child.kill()
-                child.communicate()
-        self._contents = self._headers = None
+        for child in self._children.values():
+            child.kill()
+            child.communicate()
+        self._children.clear()
 
     def read(self, oid: Oid) -> tuple[str, bytes]:
         """See ``ObjectStore``. Raises FormatError ``object.too-large`` above 64 MiB."""
-        if self._contents is None:
-            self._contents = self._start("--batch")
-        kind, size, out = self._ask(self._contents, oid)
+        kind, size, out = self._ask("contents", oid)
         if size > MAX_OBJECT_BYTES:
             self.close()  # rather than read on to the next answer
             raise FormatError(
@@ -76,14 +75,13 @@ class CatFile:
             )  # fmt: skip
         data = out.read(size + 1)
         if len(data) != size + 1 or object_id(kind, data[:-1]) != oid:
+            self.close()  # it may have ended over this one; the next starts anew
             raise _damaged(oid)
         return kind, data[:-1]
 
     def header(self, oid: Oid) -> tuple[str, int]:
         """See ``ObjectStore``."""
-        if self._headers is None:
-            self._headers = self._start("--batch-check")
-        kind, size, _ = self._ask(self._headers, oid)
+        kind, size, _ = self._ask("info", oid)
         return kind, size
 
     def has(self, oid: Oid) -> bool:
@@ -101,27 +99,48 @@ class CatFile:
     def flush(self) -> None:
         """Nothing to make durable."""
 
+    def _ask(self, what: str, oid: Oid) -> tuple[str, int, IO[bytes]]:
+        """Kind, size and what follows, of an object: its ``info``, or its ``contents``."""
+        first = not self._children
+        child = self._child(what)
+        assert child.stdout is not None  # noqa: S101 - a pipe, see _start
+        line = _put(child, f"{what} {oid}" if self._both else oid)
+        if not line and first and self._both:
+            self.close()
+            self._both = False  # a git that does not know the option has ended at once
+            return self._ask(what, oid)
+        words = line.split()
+        if len(words) == 2 and words[1] == b"missing":
+            raise missing(oid)
+        if len(words) != 3 or words[0] != oid.encode():
+            self.close()
+            raise _damaged(oid)
+        return words[1].decode(), int(words[2]), child.stdout
+
+    def _child(self, what: str) -> Popen[bytes]:
+        how = "--batch-command" if self._both else _EACH[what]
+        child = self._children.get(how)
+        if child is None:
+            child = self._children[how] = self._start(how)
+        return child
+
     def _start(self, how: str) -> Popen[bytes]:
         try:
             return effects.converse(["git", "cat-file", how], self._dir, environment(self._extra))
         except FileNotFoundError as error:
             raise EnvironmentFault("git.missing", "git is not installed or not on PATH") from error
 
-    @staticmethod
-    def _ask(child: Popen[bytes], oid: Oid) -> tuple[str, int, IO[bytes]]:
-        assert child.stdin is not None  # noqa: S101 - both are pipes, see _start
-        assert child.stdout is not None  # noqa: S101
-        try:
-            child.stdin.write(oid.encode() + b"\n")
-            child.stdin.flush()
-        except BrokenPipeError as error:
-            raise _damaged(oid) from error
-        words = child.stdout.readline().split()
-        if len(words) == 2 and words[1] == b"missing":
-            raise missing(oid)
-        if len(words) != 3 or words[0] != oid.encode():
-            raise _damaged(oid)
-        return words[1].decode(), int(words[2]), child.stdout
+
+def _put(child: Popen[bytes], question: str) -> bytes:
+    """The first line of an answer; nothing if the child has ended."""
+    assert child.stdin is not None  # noqa: S101 - both are pipes
+    assert child.stdout is not None  # noqa: S101
+    try:
+        child.stdin.write(question.encode() + b"\n")
+        child.stdin.flush()
+    except BrokenPipeError:
+        return b""
+    return child.stdout.readline()
 
 
 def _damaged(oid: str) -> VerificationError:

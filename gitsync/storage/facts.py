@@ -15,11 +15,9 @@ from gitsync.codec.gitobjects import (
     tag_payload,
 )
 from gitsync.codec.listing import Listing, one_difference, read_listing, write_listing
-from gitsync.codec.records import read_commit_record
 from gitsync.domain.errors import FormatError, GitsyncError, VerificationError
 from gitsync.domain.objects import Commit, Oid, Tag, Tree, altered_names
 from gitsync.storage.cache import Cache
-from gitsync.storage.idindex import IdIndex
 
 if TYPE_CHECKING:
     from gitsync.codec.settings import LedgerSettings
@@ -32,6 +30,7 @@ if TYPE_CHECKING:
     from gitsync.domain.records import CommitRecord
     from gitsync.domain.roster import PublicKey
     from gitsync.domain.schema import Schema
+    from gitsync.storage.idindex import IdIndex
     from gitsync.storage.objects import ObjectStore
 
 # About 100 bytes a unit; a cache holds at most twice this.
@@ -141,6 +140,9 @@ class StoreFacts:
         """See ``Facts``."""
         found = self._records.get(oid)
         if found is None:
+            # Parsers that a hook does without are imported where they are used.
+            from gitsync.codec.records import read_commit_record
+
             found = read_commit_record(self.commit(oid).message)
             self._records.put(oid, found)
         return found
@@ -238,6 +240,8 @@ class StoreFacts:
 
     def paths_of(self, tree: Oid, ident: str, schema: Schema) -> tuple[bytes, ...]:
         """See ``Facts``."""
+        from gitsync.storage.idindex import IdIndex
+
         name = schema.id_field
         return self._ids.setdefault(name, IdIndex(self, name)).paths(tree, ident)
 

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
+from gitsync.domain.objects import Oid
+from gitsync.services.hookledger import HookLedger
+from gitsync.storage import effects
+from gitsync.storage.stock import StockRepository
 from tests.integration.hookkit import Clone, text
 
 MARKED = text(body="<<<<<<< HEAD\nours\n=======\ntheirs\n>>>>>>> common")
@@ -309,3 +317,57 @@ def test_no_python_starts_where_no_artifact_is_concerned(clone, tmp_path):
     clone.stage("plans/a.md", text(body="two"))
     clone.ok("commit", "-q", "-m", "A plan")
     assert mark.exists()
+
+
+def bases(clone, *tips):
+    """(what the hook takes for the bases, whether it had to ask git to walk)."""
+    asked = []
+
+    def watch(effect, act):
+        asked.extend(one for one in effect.args if one == "merge-base")
+        return act()
+
+    with effects.observed(watch), StockRepository(clone.root, {}) as repo:
+        found = HookLedger.find(repo, os.environ, clone.root.parent / "home")
+        assert found is not None
+        return found.bases(*tips), bool(asked)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 20])
+def test_the_bases_are_those_of_git_however_far_the_work_is(clone, count):
+    for _ in range(count):
+        clone.ok("commit", "-q", "--allow-empty", "-m", "Step")
+    head = Oid(clone.head())
+    wanted = clone.ok("merge-base", "--all", "common", "HEAD").out.split()
+    assert bases(clone, head) == (tuple(wanted), count > 7)
+
+
+def test_the_bases_of_work_on_an_older_snapshot(clone):
+    older = clone.head()
+    clone.land("plans/b.md", text(ident="plan-cccccc"), "b")
+    clone.ok("checkout", "-q", "-b", "side", older)
+    clone.ok("commit", "-q", "--allow-empty", "-m", "Step")
+    # Behind common, git has to say where the two part.
+    assert bases(clone, Oid(clone.head())) == ((older,), True)
+    assert bases(clone, Oid(clone.head()), Oid(clone.ok("rev-parse", "common").out.strip())) == (
+        (clone.ok("rev-parse", "common").out.strip(),),
+        False,
+    )
+
+
+def test_the_hook_loads_nothing_that_it_does_not_need(clone):
+    """Python's own start and these imports are most of what a commit waits for."""
+    clone.stage("plans/a.md", text(status="committed"))
+    code = (
+        "import sys; from gitsync.hooks.__main__ import main; main(['pre-commit']);"
+        "sys.stdout.write(' '.join(sys.modules))"
+    )
+    assert clone.ok("commit", "-q", "--allow-empty", "-m", "Remember the rules").err == ""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], cwd=clone.root, capture_output=True, check=True
+    )
+    loaded = set(done.stdout.decode().split())
+    assert "gitsync.codec.frontmatter_head" in loaded, "the artifact was looked at"
+    needless = ("pygit2", "ruamel", "click", "rich", "gitsync.domain.merge.version2")
+    needless += ("gitsync.domain.merge.markers", "gitsync.codec.records", "gitsync.storage.idindex")
+    assert not [one for one in loaded if one.startswith(needless)]

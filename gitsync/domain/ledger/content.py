@@ -6,19 +6,17 @@ there, so a merge of ``common`` into a branch is not charged with all that ``com
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import RefusedError, Where
-from gitsync.domain.merge.markers import first_conflict
 from gitsync.domain.merge.trees import FileChange, diff_from_all
-from gitsync.domain.merge.version2 import is_markdown
 from gitsync.domain.objects import MODE_TREE, Entry, Oid, Tree
 from gitsync.domain.paths import (
     MAX_DEPTH,
     MAX_PATH_BYTES,
     collision,
+    is_markdown,
     mode_problem,
     segment_problem,
 )
@@ -167,6 +165,8 @@ def check_markers(objects: Objects, changes: Iterable[FileChange]) -> None:
 
     Raises RefusedError ``merge.markers``. What held one before may keep it.
     """
+    from gitsync.domain.merge.markers import first_conflict
+
     for change in changes:
         if change.after is None or not is_markdown(show(change.path)):
             continue
@@ -188,7 +188,9 @@ def check_markers(objects: Objects, changes: Iterable[FileChange]) -> None:
 
 def shell_word(text: str) -> str:
     """A path as a shell reads it."""
-    return shlex.quote(text)
+    from shlex import quote
+
+    return quote(text)
 
 
 def config_tree(listing: Tree) -> Entry | None:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import RefusedError
-from gitsync.domain.merge.values import FieldConflict, FileConflict
 from gitsync.domain.objects import MODE_TREE, Entry, Oid, Tree, altered_names
 from gitsync.domain.treeedit import edit_tree
 
 if TYPE_CHECKING:
+    from gitsync.domain.merge.values import FieldConflict, FileConflict
     from gitsync.domain.ports import Objects
 
 #: Merge three contents of one file: its path in the result, then base, ours and theirs.
@@ -276,7 +276,7 @@ class _Merger:
             self.objects.blob(_oid(ours)),
             self.objects.blob(_oid(theirs)),
         )
-        if isinstance(merged, FileConflict):
+        if not isinstance(merged, bytes):
             self.conflicts.append(PathConflict(path, merged.why, merged.line, merged.fields))
             return ours
         return ours[0], bytes.fromhex(self.objects.put_blob(merged))

@@ -9,16 +9,10 @@ from gitsync.domain.merge.front import MergedHead, merge_heads
 from gitsync.domain.merge.lines import Conflict, split_lines
 from gitsync.domain.merge.values import FileConflict
 from gitsync.domain.merge.version1 import merge_v1, split_front_matter
+from gitsync.domain.paths import is_markdown
 
 if TYPE_CHECKING:
     from gitsync.domain.merge.values import MergeContext
-
-_NAMES = (".md", ".markdown")
-
-
-def is_markdown(path: str) -> bool:
-    """Whether a file merges by fields and blocks: its name says so."""
-    return path.lower().endswith(_NAMES)
 
 
 def merge_v2(

@@ -1,0 +1,107 @@
+"""Objects read through ``git cat-file``, by a git of today and by one before 2.36."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+
+import pytest
+from peoplekit import git
+
+from gitsync.codec.gitobjects import object_id
+from gitsync.domain.errors import FormatError, VerificationError
+from gitsync.domain.objects import Oid
+from gitsync.storage import catfile, effects
+from gitsync.storage.catfile import CatFile
+
+OLD = """#!/bin/sh
+for word; do
+    if [ "$word" = --batch-command ]; then
+        echo "error: unknown option \\`batch-command'" >&2
+        exit 129
+    fi
+done
+exec "{git}" "$@"
+"""
+TEXTS = (b"", b"a note\n", b"lines\n" * 20_000)
+
+
+@pytest.fixture(params=["new git", "old git"])
+def repo(request, tmp_path, monkeypatch):
+    """A repository, and the number of git processes that reading both kinds takes."""
+    here = tmp_path / "repo"
+    here.mkdir()
+    git(here, "init", "-q")
+    if request.param == "old git":
+        folder = tmp_path / "bin"
+        folder.mkdir()
+        (folder / "git").write_text(OLD.format(git=shutil.which("git")))
+        (folder / "git").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return here, 1 if request.param == "new git" else 3
+
+
+def put(here, text):
+    done = subprocess.run(
+        ["git", "hash-object", "-w", "--stdin"], cwd=here, input=text, capture_output=True,
+        check=True,
+    )  # fmt: skip
+    return Oid(done.stdout.decode().strip())
+
+
+def torn(here, oid):
+    file = here / ".git/objects" / oid[:2] / oid[2:]
+    file.chmod(0o644)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def test_contents_and_sizes_are_read_by_as_few_processes_as_git_allows(repo):
+    here, processes = repo
+    oids = [put(here, text) for text in TEXTS]
+    started = []
+
+    def count(effect, act):
+        started.append(effect)
+        return act()
+
+    with effects.observed(count), CatFile(here) as store:
+        for _ in range(2):
+            for oid, text in zip(oids, TEXTS, strict=True):
+                assert store.header(oid) == ("blob", len(text))
+                assert store.read(oid) == ("blob", text)
+    assert len(started) == processes
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_what_is_missing_or_torn_is_named_and_the_next_is_read(repo, before):
+    here, _ = repo
+    whole, bad = put(here, b"whole\n"), put(here, random.Random(1).randbytes(9000))  # noqa: S311
+    torn(here, bad)
+    absent = Oid(object_id("blob", b"absent\n"))
+    with CatFile(here) as store:
+        if before:
+            assert store.read(whole) == ("blob", b"whole\n")
+        with pytest.raises(VerificationError) as error:
+            store.read(bad)
+        assert error.value.code == "object.damaged"
+        for ask in (store.read, store.header):
+            with pytest.raises(VerificationError) as error:
+                ask(absent)
+            assert error.value.code == "object.missing"
+        assert not store.has(absent)
+        assert store.has(whole)
+        assert store.read(whole) == ("blob", b"whole\n")
+
+
+def test_what_is_too_large_is_measured_and_not_read(repo, monkeypatch):
+    here, _ = repo
+    monkeypatch.setattr(catfile, "MAX_OBJECT_BYTES", 1000)
+    small, large = put(here, b"small\n"), put(here, TEXTS[2])
+    with CatFile(here) as store:
+        assert store.header(large) == ("blob", len(TEXTS[2]))
+        with pytest.raises(FormatError) as error:
+            store.read(large)
+        assert error.value.code == "object.too-large"
+        assert store.read(small) == ("blob", b"small\n")
