@@ -31,7 +31,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     M("test_backdated_commit_with_a_retired_key", "domain/ledger/entrance.py",
       "state.settings.roster.person(key.blob)",
       "facts.settings(facts.commit(state.ledger).tree).roster.person(key.blob)"),
-    M("test_refs_replace", "storage/gitcli.py", 'env["GIT_NO_REPLACE_OBJECTS"] = "1"', "pass"),
+    M("test_refs_replace", "storage/gitenv.py", 'env["GIT_NO_REPLACE_OBJECTS"] = "1"', "pass"),
     M("test_signature_malleation", "codec/sshsig.py", ">= _ED25519_ORDER", "< 0"),
     M("test_signature_malleation", "codec/sshsig.py", "if encode(sig) != armored:", "if False:"),
     M("test_signature_malleation", "codec/gitobjects.py",

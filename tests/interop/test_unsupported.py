@@ -24,7 +24,8 @@ ARGUMENTS = {
     "pin": ["common@1"], "propose": ["-m", "x"], "receipt": ["x"], "roster": ["list"],
     "show": ["plan-x"], "snapshot": ["-m", "x"], "withdraw": ["x"], "id": ["show"],
     "witness": ["run"], "export": ["common@1", "--to", "../out"], "state": ["x", "y"],
-    "hooks": ["status"], "claim": ["x"], "trace": ["x"],
+    "hooks": ["status"], "claim": ["x"], "trace": ["x"], "lock": ["list"],
+    "bundle": ["create", "../out.bundle"],
 }  # fmt: skip
 # These answer without a repository, or about files alone; the doctor has tests of its own.
 WITHOUT = frozenset({"completion", "help", "id", "lint", "fmt", "import", "doctor"})
