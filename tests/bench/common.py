@@ -119,14 +119,22 @@ class Child:
 
 
 def run_child(args: Sequence[str], env: dict[str, str], cwd: Path = PROJECT) -> Child:
-    """Run a whole process and time it. Raises RuntimeError when it fails."""
+    """Run a whole process and time it. Raises RuntimeError when it fails.
+
+    It writes to a file: some programs end before a pipe has taken all that they print.
+    """
     os.sync()  # what the set-up left unwritten is not the child's to wait for
-    begin = time.perf_counter()
-    done = subprocess.run(args, cwd=cwd, env=env, capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - begin
+    with tempfile.TemporaryFile("w+") as out:
+        begin = time.perf_counter()
+        done = subprocess.run(
+            args, cwd=cwd, env=env, stdout=out, stderr=subprocess.PIPE, text=True, check=False
+        )
+        seconds = time.perf_counter() - begin
+        out.seek(0)
+        told = out.read()
     if done.returncode:
-        raise RuntimeError(f"{' '.join(args)}: {done.stdout[-2000:]}{done.stderr[-4000:]}")
-    return Child(seconds, done.stdout)
+        raise RuntimeError(f"{' '.join(args)}: {told[-2000:]}{done.stderr[-4000:]}")
+    return Child(seconds, told)
 
 
 def run_worker(verb: str, ledger: Ledger) -> tuple[float, dict[str, float]]:

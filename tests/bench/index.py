@@ -1,6 +1,6 @@
 """The artifact index, against importing what it needs and against Backlog.md.
 
-``python -m tests.bench.index [--quick] [--backlog COMMAND]``
+``python -m tests.bench.index [--quick] [--only PART] [--backlog COMMAND]``
 
 Backlog.md is the npm package backlog.md: ``npm install --prefix FOLDER backlog.md``, then name
 ``FOLDER/node_modules/.bin/backlog``, or have ``backlog`` on PATH. Without it that part says so.
@@ -85,7 +85,8 @@ def cold(root: Path, sizes: Sizes) -> list[Figure]:
 
 def _pack(folder: Path, env: dict[str, str]) -> None:
     """As a clone has its objects: most people's artifacts came in a pack."""
-    subprocess.run(["git", "gc", "--quiet"], cwd=folder, env=env, check=True)
+    # Not by 'gc', which gives up where one that a commit has begun still runs.
+    subprocess.run(["git", "repack", "-adq"], cwd=folder, env=env, check=True)
 
 
 def changed(root: Path, sizes: Sizes) -> list[Figure]:
@@ -151,7 +152,16 @@ def tasks(root: Path, count: int) -> tuple[Path, dict[str, str]]:
         "\nauto_commit: false\n"
     )
     (folder / "backlog" / "config.yml").write_text(config)
-    who = ("-c", "user.name=b", "-c", "user.email=b@example.org", "-c", "commit.gpgsign=false")
+    who = (
+        "-c",
+        "gc.auto=0",
+        "-c",
+        "user.name=b",
+        "-c",
+        "user.email=b@example.org",
+        "-c",
+        "commit.gpgsign=false",
+    )
     for args in (["add", "-A"], [*who, "commit", "-qm", "Tasks"]):
         subprocess.run(["git", *args], cwd=folder, env=env, check=True)
     _pack(folder, env)
@@ -196,8 +206,10 @@ def backlog(root: Path, sizes: Sizes, command: str | None) -> list[Figure]:
     ]
 
 
-def run(sizes: Sizes = Sizes(), command: str | None = None) -> list[Figure]:
-    """All figures of the index."""
+def run(
+    sizes: Sizes = Sizes(), command: str | None = None, only: str | None = None
+) -> list[Figure]:
+    """All figures of the index, or those of one part."""
     if not have_command():
         say("index: there is no working gitsync command here")
         return []
@@ -209,6 +221,8 @@ def run(sizes: Sizes = Sizes(), command: str | None = None) -> list[Figure]:
         "backlog": lambda root: backlog(root, sizes, command),
     }
     for name, part in parts.items():
+        if only not in (None, name):
+            continue
         say(f"index: {name}")
         with workspace() as root:
             figures += part(root)
@@ -220,5 +234,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--backlog", help="the backlog command")
+    parser.add_argument("--only", choices=("cold", "changed", "backlog"))
     asked = parser.parse_args()
-    run(QUICK if asked.quick else Sizes(), asked.backlog)
+    run(QUICK if asked.quick else Sizes(), asked.backlog, asked.only)
