@@ -26,11 +26,13 @@ Moved = dict[str, tuple[Oid | None, Oid | None]]
 
 @dataclass
 class MemoryHome:
-    """The port ``Home`` over a dict of refs."""
+    """The port ``Home`` over a dict of refs. ``leads_to`` keeps what objects that travelled name:
+    they may travel to several clones."""
 
     refs: dict[str, Oid]
     on_moved: Callable[[Moved], None] = field(default=lambda _moved: None)
     source: str = "origin"
+    leads_to: dict[Oid, list[Oid]] = field(default_factory=dict)
 
     def view(self) -> RefView:
         """See ``Home``."""
@@ -87,14 +89,15 @@ class MemoryWay:
 
     def view(self) -> RefView:
         """See ``Home``."""
-        carry(self.there, self.here, self.home.refs.values())
+        carry(self.there, self.here, self.home.refs.values(), self.home.leads_to)
         return self.home.view()
 
     def emit(self, updates: Sequence[RefUpdate]) -> None:
         """See ``Home``."""
         if self.home.would_move(updates) is not None:
             new = (update.new for update in updates)
-            carry(self.here, self.there, (oid for oid in new if oid is not None))
+            wanted = (oid for oid in new if oid is not None)
+            carry(self.here, self.there, wanted, self.home.leads_to)
         self.home.emit(updates)
 
     def publish(self, updates: Sequence[RefUpdate]) -> None:
@@ -106,16 +109,24 @@ class MemoryWay:
         self.home.sweep(updates)
 
 
-def carry(source: MemoryObjects, target: MemoryObjects, wanted: Iterable[Oid]) -> None:
-    """Copy objects with all that they lead to; what the target has, it has whole."""
+def carry(
+    source: MemoryObjects,
+    target: MemoryObjects,
+    wanted: Iterable[Oid],
+    known: dict[Oid, list[Oid]],
+) -> None:
+    """Copy objects with all that they lead to; what the target has, it has whole. ``known`` keeps
+    what objects lead to."""
     stack = [oid for oid in wanted if not target.has(oid)]
     while stack:
         oid = stack.pop()
         if target.has(oid):
             continue
         kind, data = source.read(oid)
-        target.write(kind, data)
-        stack += _leads_to(kind, data)
+        target._objects[oid] = (kind, data)
+        if oid not in known:
+            known[oid] = _leads_to(kind, data)
+        stack += known[oid]
 
 
 def _leads_to(kind: str, data: bytes) -> list[Oid]:

@@ -14,7 +14,7 @@ from gitsync.domain.errors import RefusedError
 from gitsync.domain.leases.acts import Acquire, Answer, Break, Release, Reply
 from gitsync.domain.leases.values import Lease
 from gitsync.domain.merge.trees import entry_at
-from gitsync.domain.names import LOCKS_REF, NODES, ProposalName
+from gitsync.domain.names import LOCKS_REF, NODES, PROPOSALS, ProposalName
 from gitsync.domain.objects import MODE_FILE, Commit, Oid, Signature
 from gitsync.domain.records import PROPOSAL, CommitRecord
 from gitsync.domain.treeedit import edit_tree
@@ -172,7 +172,7 @@ class Person(Node):
         view = self.look() if step.get("fresh") or self._known is None else self._known
         slug = f"p{step.get('number')}"
         if step.get("update") and self._sent:
-            slug = max(self._sent)
+            slug = list(self._sent)[-1]
         name = ProposalName(self.who, slug)
         base = _some(view.common)
         mark = f"{self.who}/{step.get('number')}"
@@ -240,17 +240,23 @@ class Person(Node):
 
     def replay(self, step: Step) -> None:
         """Push somebody's proposal again, as it once was, under its own name."""
-        old = self.world.once(lambda ref: ref.startswith("refs/heads/proposals/"))
+        old = self._replaced(PROPOSALS)
         if old:
             ref, oid = old[step.get("which") % len(old)]
             self._overwrite(ref, oid)
 
     def rebeat(self, step: Step) -> None:
         """Push somebody's old heartbeat again."""
-        old = self.world.once(lambda ref: ref.startswith(NODES))
+        old = self._replaced(NODES)
         if old:
             ref, oid = old[step.get("which") % len(old)]
             self._overwrite(ref, oid)
+
+    def _replaced(self, prefix: str) -> list[tuple[str, Oid]]:
+        """What refs have held and hold no more, the newest first."""
+        now = self.world.places.home.refs
+        past = self.world.once(lambda ref: ref.startswith(prefix))
+        return [(ref, oid) for ref, oid in reversed(past) if now.get(ref) != oid]
 
     def _overwrite(self, ref: str, oid: Oid) -> None:
         self.push(RefUpdate(ref, oid, self.world.places.home.refs.get(ref)))

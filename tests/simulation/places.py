@@ -9,13 +9,14 @@ from gitsync.storage import gitcli
 from gitsync.storage.objects import MemoryObjects
 from gitsync.storage.refs import RefsMovedError, RefUpdate
 from gitsync.storage.repository import Repository
-from tests.simulation.memory import MemoryHome, MemoryRepository, MemoryWay
+from tests.simulation.memory import MemoryHome, MemoryRepository, MemoryWay, carry
 from tests.simulation.schedule import VERIFIERS, WITNESSES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
+    from gitsync.domain.objects import Oid
     from gitsync.services.home import Home
     from gitsync.services.refview import RefView
     from gitsync.storage.facts import StoreFacts
@@ -32,6 +33,10 @@ class Places(Protocol):
 
     def way(self, who: str) -> Home:
         """The home as this node's clone reaches it."""
+
+    def bring(self, who: str, oids: Collection[Oid]) -> None:
+        """Have a clone hold objects to which no ref may lead any more: a copy of the home that is
+        behind still has them."""
 
     def check(self) -> None:
         """Compare the places with each other, where there are several."""
@@ -67,6 +72,10 @@ class InMemory:
         """See ``Places``."""
         return MemoryWay(self.home, self._hub, self._store(who))
 
+    def bring(self, who: str, oids: Collection[Oid]) -> None:
+        """See ``Places``."""
+        carry(self._hub, self._store(who), oids, self.home.leads_to)
+
     def check(self) -> None:
         """See ``Places``."""
 
@@ -84,6 +93,8 @@ class OnDisk:
         self._root = root
         self.home = MemoryHome(dict(genesis.refs))
         self._hub = self._init("hub.git")
+        self._hub.set_config("uploadpack.allowAnySHA1InWant", "true")
+        self._hub.set_config("gc.auto", "0")
         for kind, data in genesis.objects.values():
             self._hub.store.write(kind, data)
         self._hub.store.flush()
@@ -116,6 +127,13 @@ class OnDisk:
         """See ``Places``."""
         repo = Repository.open(self._clone(who))
         return _Both(self.home, RemoteHome(repo, repo.remote("origin"), "common"))
+
+    def bring(self, who: str, oids: Collection[Oid]) -> None:
+        """See ``Places``."""
+        repo = Repository.open(self._clone(who))
+        missing = sorted({oid for oid in oids if not repo.store.has(oid)})
+        if missing:
+            repo.git("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "origin", *missing)
 
     def check(self) -> None:
         """See ``Places``."""

@@ -84,8 +84,8 @@ def _frozen(value: Any) -> Any:
 
 #: How often each verb is drawn.
 _WEIGHTS = {
-    "acquire": 13, "beat": 7, "propose": 22, "release": 4, "answer": 8, "break": 3, "replay": 3,
-    "rebeat": 3, "kill": 3, "clock": 4, "cut": 3, "witness": 24, "verify": 4, "handover": 1,
+    "acquire": 13, "beat": 10, "propose": 22, "release": 4, "answer": 8, "break": 3, "replay": 3,
+    "rebeat": 5, "kill": 3, "clock": 4, "cut": 3, "witness": 24, "verify": 4, "handover": 1,
 }  # fmt: skip
 
 
@@ -137,7 +137,7 @@ def _step(rng: Random, now: int, verb: str, number: int) -> Step:
             "section": rng.randrange(SECTIONS),
             "token": rng.choices(("own", "none", "stale", "foreign"), (7, 2, 1, 1))[0],
             "fresh": rng.random() < 0.7,
-            "update": rng.random() < 0.25,
+            "update": rng.random() < 0.35,
             "dated": rng.choices((0, -DAY, 5 * MINUTE, DAY), (6, 3, 2, 1))[0],
         }
     elif verb == "answer":
@@ -158,8 +158,8 @@ def _witnessing(rng: Random) -> tuple[tuple[str, Any], ...]:
     more: list[tuple[str, Any]] = [("gap", _gap(rng)), ("gap_tags", _gap(rng))]
     chance = rng.random()
     if chance < 0.12:
-        more.append(("kill", rng.choice(KILLS)))
-        more.append(("torn", rng.randint(1, 3)))
+        more.append(("kill", rng.choices(KILLS, (1, 1, 2, 1))[0]))
+        more.append(("torn", rng.choice((1, 1, 2, 3))))
     elif chance < 0.3:
         more += _net(rng, FATES[1:])
     more += _lag(rng) if rng.random() < 0.2 else ()

@@ -6,7 +6,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault
-from gitsync.domain.names import NODES
 from gitsync.services.refview import view_of
 from gitsync.storage.refs import RefsMovedError
 from tests.simulation.history import NOTHING_SEEN, Looked, Seen
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from gitsync.domain.objects import Oid
     from gitsync.services.home import Home
     from gitsync.services.refview import RefView
     from gitsync.storage.refs import RefUpdate
@@ -52,7 +50,9 @@ class Wire:
         view = self._home.view()
         lag, self._step = self._step.get("lag", 0), self._step.without("lag")
         if lag:
-            view = view_of("common", self.source, self._held(self._world.past(lag)))
+            refs = self._world.past(lag)
+            self._world.places.bring(self._who, refs.values())
+            view = view_of("common", self.source, refs)
         if self._after_all:
             # What it decides goes on resting on what it had seen before.
             self._after_all = False
@@ -60,15 +60,6 @@ class Wire:
         self.seen = Seen(view, self._world.now, self._world.count())
         self._world.note(Looked(self._world.now, self._who, self.seen))
         return view
-
-    def _held(self, past: dict[str, Oid]) -> dict[str, Oid]:
-        """What a copy that is behind can still show: a heartbeat that was replaced is nowhere."""
-        now = self._world.places.home.refs
-        return {
-            ref: oid
-            for ref, oid in past.items()
-            if not ref.startswith(NODES) or now.get(ref) == oid
-        }
 
     def emit(self, updates: Sequence[RefUpdate]) -> None:
         """See ``Home``."""

@@ -29,7 +29,7 @@ _KEYS = {"w1": NOTARY, "w2": NOTARY, "w3": DEPUTY}
 _DEPTH = 4
 #: In the end: runs of the witness, in seconds after the one before. Leases of those who do not come
 #: back lapse meanwhile, and whoever is dated ahead of the rest is reached.
-_CALM_RUNS = (60, *[3000] * 5, 3 * 86400, 60, 60)
+_CALM_RUNS = (60, *[3600] * 3, 3 * 86400, 60, 60)
 
 
 class World:
