@@ -248,10 +248,11 @@ class Witness:
     def _emit(self, batch: Batch, view: RefView, notary: Notary) -> RefView:
         """Write one batch: objects, then all refs as one, read back, then the tags."""
         facts, state = self.repo.facts, batch.state
+        later: dict[str, Oid] = {}
         if batch.delete and not self._deletes:
-            self._left |= batch.delete
-            batch = replace(batch, delete={})
+            later, batch = batch.delete, replace(batch, delete={})
             if batch.empty:
+                self._left |= later
                 return view
         book = ReceiptBook(facts, view.receipts)
         receipts = view.receipts
@@ -279,6 +280,8 @@ class Witness:
             updates.append(RefUpdate(receipts_ref(state.space), receipts, view.receipts))
         updates += [RefUpdate(ref, None, oid) for ref, oid in batch.delete.items()]
         self.home.emit(updates)
+        # Not before: what the home did not take may have to wait in the next attempt.
+        self._left |= later
         # Only what the home has taken gets a signed number: a tag for a snapshot that was refused
         # would be half of a fork's proof.
         tags = self._tags.give(state, batch.landed, notary)

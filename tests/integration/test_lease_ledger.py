@@ -406,6 +406,32 @@ def test_a_broken_lease_fences_its_holder_off(ledger, hand):
     assert "james is away" in said
 
 
+def test_what_has_to_wait_after_lost_races_keeps_its_ref(ledger, hand):
+    """It would have landed, and its ref gone, had not first one and then another lease come in
+    between: what a run meant to delete before the home said no is not to be deleted."""
+    from gitsync.services import home as homes
+
+    tip = edit(hand, "carol")
+    leases = ["ids:plan-cccccc", "ids:plan-bbbbbb"]
+    real = homes.RemoteHome.emit
+
+    def emit(self, updates):
+        if leases:
+            hand.lease("james", leases.pop(0))
+        real(self, updates)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(homes.RemoteHome, "emit", emit)
+        ledger.witness()
+    assert rule(hand, "carol/edit") == "lease.held"
+    assert hand.refs()["refs/heads/proposals/carol/edit"] == tip
+    hand.act(Release("james", (2,)))
+    ledger.witness()
+    assert rule(hand, "carol/edit") == "ledger.accepted"
+    assert "refs/heads/proposals/carol/edit" not in hand.refs()
+    check(ledger)
+
+
 # -- the queue ---------------------------------------------------------------------------------
 
 
