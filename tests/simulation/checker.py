@@ -64,7 +64,7 @@ class Checker:
         self._stored: dict[str, int] = {}
         self._places: dict[int, float] = {}
         self._runs: set[int] = set()
-        self._free: dict[str, set[Oid]] = {}
+        self._free: dict[str, dict[Oid, str]] = {}
         self._late: set[str] = set()
         self._calm = False
         self._names = {signer(name).public_key.blob: name for name in (*PEOPLE, NOTARY, DEPUTY)}
@@ -98,11 +98,13 @@ class Checker:
         if event.word not in allowed:
             raise Violation("said", f"{event.word} to {event.who} on {event.verb}")
         self._late.discard(event.who)
-        free = self._free.pop(event.who, set())
+        free = self._free.pop(event.who, {})
         if event.who in WITNESSES and event.verb == "run" and event.word == "ok":
             # A witness whose clock is late finds sound proposals dated too far ahead.
             ahead = {tip for tip, one in self.latest.items() if one.rule == "time.ahead"}
-            left = free - self.final.keys() - ahead & set(self.refs.values())
+            left = free.keys() - self.final.keys() - ahead & set(self.refs.values())
+            # The run's own first stamp may have seen a sign of life.
+            left = {tip for tip in left if self._is_free(free[tip], tip)}
             if left:
                 raise Violation("overlooked", f"{left} wait for leases that are over")
 
@@ -111,13 +113,13 @@ class Checker:
         view = event.seen.view
         if event.who not in WITNESSES + VERIFIERS or view is None:
             return
-        self._free[event.who] = set()
+        self._free[event.who] = {}
         if view != view_of("common", view.source, self.refs):
             self._late.add(event.who)
             return
         self._late.discard(event.who)
         self._free[event.who] = {
-            tip
+            tip: name.domain
             for name, tip in view.proposals.items()
             if tip in self.latest
             and self.latest[tip].rule == "lease.held"
