@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from transcript import Bindings, Shell, TranscriptError, play, steps
+from tests.docs.transcript import Bindings, Shell, TranscriptError, play, steps
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(

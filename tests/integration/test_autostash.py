@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 
 import pytest
-from peoplekit import git
 
 from gitsync.domain.errors import GitsyncError, RefusedError
 from gitsync.services.pulling import pull
 from gitsync.storage.autostash import Autostash
 from gitsync.storage.worktree import WorkTree
+from tests.integration.peoplekit import git
 
 LINES = [f"line {number}\n" for number in range(9)]
 

@@ -8,13 +8,13 @@ import shutil
 import subprocess
 
 import pytest
-from peoplekit import git
 
 from gitsync.codec.gitobjects import object_id
 from gitsync.domain.errors import FormatError, VerificationError
 from gitsync.domain.objects import Oid
 from gitsync.storage import catfile, effects
 from gitsync.storage.catfile import CatFile
+from tests.integration.peoplekit import git
 
 OLD = """#!/bin/sh
 for word; do

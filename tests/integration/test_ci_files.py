@@ -10,11 +10,11 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from ci_audit import WITHIN_REACH, Condition, audit, codes
 from ruamel.yaml import YAML
 
 from gitsync.codec.cifiles import FORGES, CiSettings, ci_files
 from gitsync.domain.errors import UsageError
+from tests.integration.ci_audit import WITHIN_REACH, Condition, audit, codes
 
 ANCHOR = "a" * 40
 SPEC = "gitsync @ git+https://example.org/team/gitsync@" + "b" * 40

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from cikit import SECONDS, Runner, ended, kill, wheel
-from invariants import all_of_them
-from ledgerkit import Hand, git
 
 from gitsync.codec.cifiles import FORGES, CiSettings, ci_files
+from tests.integration.cikit import SECONDS, Runner, ended, kill, wheel
+from tests.integration.invariants import all_of_them
+from tests.integration.ledgerkit import Hand, git
 
 if TYPE_CHECKING:
     from tests.conftest import Ledger

@@ -12,9 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ci_audit import WITHIN_REACH, audit, codes
-from invariants import all_of_them
-from ledgerkit import Hand, check
 
 from gitsync.codec.cifiles import FORGES, CiSettings, ci_files, notice_files
 from gitsync.domain.policy import CI_PATHS
@@ -22,6 +19,9 @@ from gitsync.services.founding import InitOptions, init
 from gitsync.services.witnessing import WitnessOptions, run_once
 from gitsync.services.workspace import Workspace
 from gitsync.storage import gitcli
+from tests.integration.ci_audit import WITHIN_REACH, audit, codes
+from tests.integration.invariants import all_of_them
+from tests.integration.ledgerkit import Hand, check
 
 SETTINGS = CiSettings("/srv/plans.git", "a" * 40, "/srv/gitsync")
 NOTICE = next(iter(notice_files()))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import invariants
 import pytest
-from ledgerkit import Hand, git
 
 from tests.cli.conftest import read_document
+from tests.integration import invariants
+from tests.integration.ledgerkit import Hand, git
 
 
 @pytest.fixture

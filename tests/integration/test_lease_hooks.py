@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from ledgerkit import Hand, git
 
 from gitsync.domain.leases.acts import Acquire, Break, Release
 from gitsync.domain.leases.values import Lease
@@ -11,6 +10,7 @@ from gitsync.domain.names import LOCKS_REF
 from gitsync.services.deciding import sign_commit
 from gitsync.services.heartbeats import next_beat
 from tests.integration.hookkit import Clone, text
+from tests.integration.ledgerkit import Hand, git
 from tests.integration.test_receiving import Outside, guard, refused
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import invariants
 import pytest
-from ledgerkit import Hand, check, git, plan, policy_edit
 
 from gitsync.codec.records import read_snapshot
 from gitsync.domain.errors import RefusedError, VerificationError
@@ -15,6 +13,8 @@ from gitsync.domain.leases.values import LAPSED, LIVE
 from gitsync.domain.names import LOCKS_REF
 from gitsync.services.deciding import sign_commit
 from gitsync.services.heartbeats import next_beat
+from tests.integration import invariants
+from tests.integration.ledgerkit import Hand, check, git, plan, policy_edit
 
 if TYPE_CHECKING:
     from gitsync.domain.objects import Oid

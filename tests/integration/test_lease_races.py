@@ -10,9 +10,9 @@ import sys
 from collections import Counter
 
 import pytest
-from ledgerkit import Hand, check, git, plan
 
 from gitsync.domain.names import LOCKS_REF
+from tests.integration.ledgerkit import Hand, check, git, plan
 
 PROCESSES = 12
 RUNNER = """

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import invariants
 import pytest
-from ledgerkit import Hand, check, git
 
 from gitsync.codec import receipts as codec
+from tests.integration import invariants
+from tests.integration.ledgerkit import Hand, check, git
 
 if TYPE_CHECKING:
     from gitsync.domain.objects import Oid

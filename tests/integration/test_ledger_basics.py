@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import invariants
 import pytest
-from ledgerkit import Hand, check, git, plan, step
 
 from gitsync.services.witnessing import WitnessOptions, run_once
+from tests.integration import invariants
+from tests.integration.ledgerkit import Hand, check, git, plan, step
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,14 +10,14 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-import invariants
 import pytest
-from ledgerkit import Hand, check, git
 
 from gitsync.domain.errors import EnvironmentFault, RefusedError
 from gitsync.services.witness import Witness
 from gitsync.storage import effects
 from tests.faults.kit import die, forked, killed_at
+from tests.integration import invariants
+from tests.integration.ledgerkit import Hand, check, git
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from ledgerkit import Hand, check, plan
 
 from gitsync.storage.facts import StoreFacts
+from tests.integration.ledgerkit import Hand, check, plan
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ import shutil
 import subprocess
 from dataclasses import dataclass, replace
 
-import invariants
 import pytest
-from ledgerkit import Hand, check, git, policy_edit
 
 from gitsync.domain.errors import EnvironmentFault, RefusedError, VerificationError
 from gitsync.services import homehooks
 from tests.conftest import Ledger, run_cli
+from tests.integration import invariants
+from tests.integration.ledgerkit import Hand, check, git, policy_edit
 
 
 @dataclass
