@@ -187,7 +187,15 @@ TRACED = pytest.mark.skipif(
 @TRACED
 @pytest.mark.parametrize(
     "name",
-    ["witness at home", "propose", "pull", "pull --autostash", "hooks, beside", "hooks --bare"],
+    [
+        "witness at home",
+        "propose",
+        "pull",
+        "pull --autostash",
+        "hooks, beside",
+        "hooks --bare",
+        "lock renew",
+    ],
 )
 def test_a_real_command_loses_nothing(name):
     tally = powercut.play(name, 8)

@@ -79,11 +79,11 @@ def read_held(path: Path) -> Held | None:
         return None
 
 
-def _write(ws: Workspace, held: Held, *, sync: bool = False) -> None:
-    """Keep what is held. Which leases these are has to outlast a power cut; when they were renewed
-    is found out again."""
+def _write(ws: Workspace, held: Held) -> None:
+    """Keep what is held. A new text replaces a synced one, so each is synced: else a power cut
+    takes both, and the clone forgets which leases it has to renew."""
     make_folder(ws.repo.state_dir)
-    write_atomic(ws.repo.state_dir / FILE, json.dumps(asdict(held)).encode() + b"\n", sync=sync)
+    write_atomic(ws.repo.state_dir / FILE, json.dumps(asdict(held)).encode() + b"\n", sync=True)
 
 
 def note_leases(ws: Workspace, locks: Locks) -> tuple[int, ...]:
@@ -104,7 +104,7 @@ def note_leases(ws: Workspace, locks: Locks) -> tuple[int, ...]:
     fresh = Held(mine, now, 0)
     held = replace(before, tokens=mine) if before is not None else fresh
     if held != before:
-        _write(ws, held, sync=True)
+        _write(ws, held)
     return lost
 
 
