@@ -296,7 +296,8 @@ def _state(
 class LogEntry:
     """One snapshot of the chain: ``at`` is its committer date in seconds since the epoch.
 
-    ``evidence`` are the approvals that counted: (person, commit).
+    ``evidence`` are the approvals that counted: (person, commit); ``leases`` the tokens of the
+    proposer's own leases that it was made under.
     """
 
     space: str
@@ -308,6 +309,7 @@ class LogEntry:
     subject: str
     evidence: tuple[tuple[str, Oid], ...]
     at: int
+    leases: tuple[int, ...] = ()
 
     @property
     def approvals(self) -> tuple[str, ...]:
@@ -334,6 +336,7 @@ def log(ws: Workspace, *, limit: int, start: str | None = None) -> list[LogEntry
                 title.partition(": ")[2],
                 tuple((one.person, one.commit) for one in record.approvals),
                 commit.committer.seconds,
+                record.leases,
             )
         )
         oid = commit.parents[0] if commit.parents else None

@@ -242,6 +242,21 @@ def test_leases_show_where_people_look_anyway(tasks, document, golden):
     assert found["lease"]["holder"] == "james"
 
 
+def test_the_history_says_what_was_made_under_a_lease_and_who_holds(tasks, document, golden):
+    lock(tasks, "james", "acquire", "story-c", "--note", "splitting it")
+    tasks.write("james", "stories/1.md", TASK.format(id="story-cccccc", title="New", more=""))
+    tasks.cli("james", "propose", "--slug", "x")
+    tasks.witness()
+    tasks.pull("carol")
+    golden("lock_log", tasks.cli("carol", "log", "story-c").out)
+    found = document(tasks.cli("carol", "log", "story-c", "--json").out, "log")
+    assert found["lease"]["holder"] == "james"
+    assert [one["leases"] for one in found["entries"]] == [[1], []]
+    found = document(tasks.cli("carol", "log", "--json").out, "log")
+    assert found["lease"] is None
+    assert [one["leases"] for one in found["entries"]] == [[1], [], [], [], []]
+
+
 def test_a_locks_ref_that_was_taken_back_is_noticed_and_put_back_by_the_doctor(tasks):
     before = rev(tasks, LOCKS)
     lock(tasks, "james", "acquire", "story-c")

@@ -22,7 +22,7 @@ from gitsync.domain.query.records import fold
 from gitsync.domain.query.vocabulary import vocabulary_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from gitsync.domain.leases.subjects import Subject
     from gitsync.domain.leases.values import Lease, Locks, Request
@@ -73,14 +73,27 @@ class Blocked:
 
 
 class Ground:
-    """Two trees that a change leads from and to, with what leases ask of them."""
+    """Two trees that a change leads from and to, with what leases ask of them.
 
-    def __init__(self, facts: Facts, schema: Schema, trees: tuple[Oid, Oid], space: str) -> None:
+    ``hints`` names files that may carry an id, so that not every file has to be read to find one;
+    ids are unique in a ledger, so a file that does carry it is the one. What is decided is decided
+    without hints.
+    """
+
+    def __init__(
+        self,
+        facts: Facts,
+        schema: Schema,
+        trees: tuple[Oid, Oid],
+        space: str,
+        hints: Callable[[str], Iterable[bytes]] | None = None,
+    ) -> None:
         self._facts = facts
         self._schema = schema
         self._words = vocabulary_of(schema)
         self._trees = trees
         self._space = space
+        self._hints = hints
         self._up: dict[str, frozenset[str]] = {}
         self._queries: dict[tuple[str, str], Query] = {}
 
@@ -127,11 +140,9 @@ class Ground:
 
     def _ids_at(self, path: str) -> Iterator[str]:
         for tree in self._trees:
-            entry = entry_at(self._facts, tree, path.encode("utf-8", "replace"))
-            if entry is not None and entry[0] == MODE_FILE:
-                record = self._facts.described(Oid(entry[1].hex()), self._schema, path)
-                if record is not None:
-                    yield record.ident
+            record = self._record(tree, path.encode("utf-8", "replace"))
+            if record is not None:
+                yield record.ident
 
     def covers(self, lease: Lease, touch: Touch) -> bool:
         """Whether what is touched belongs to a lease: by its members, or by its subjects now."""
@@ -176,14 +187,25 @@ class Ground:
     def _parents(self, ident: str) -> set[str]:
         found: set[str] = set()
         for tree in self._trees:
-            for path in self._facts.paths_of(tree, ident, self._schema):
-                entry = entry_at(self._facts, tree, path)
-                if entry is None:
-                    continue
-                text = path.decode("utf-8", "replace")
-                record = self._facts.described(Oid(entry[1].hex()), self._schema, text)
-                found |= self._above_it(record) if record is not None else set()
+            for record in self._with_id(tree, ident):
+                found |= self._above_it(record)
         return found
+
+    def _with_id(self, tree: Oid, ident: str) -> list[Record]:
+        """The artifacts of a tree that have an id."""
+        for path in self._hints(ident) if self._hints is not None else ():
+            record = self._record(tree, path)
+            if record is not None and record.ident == ident:
+                return [record]
+        paths = self._facts.paths_of(tree, ident, self._schema)
+        return [one for path in paths if (one := self._record(tree, path)) is not None]
+
+    def _record(self, tree: Oid, path: bytes) -> Record | None:
+        entry = entry_at(self._facts, tree, path)
+        if entry is None or entry[0] != MODE_FILE:
+            return None
+        text = path.decode("utf-8", "replace")
+        return self._facts.described(Oid(entry[1].hex()), self._schema, text)
 
 
 def blocked_by(
