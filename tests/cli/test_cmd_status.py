@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from textwrap import dedent
 
 PLAN = "---\nid: plan-abcdfg\ntype: plan\ntitle: T\nstatus: draft\nowner: james\n---\n\nBody\n"
@@ -99,3 +100,38 @@ def test_a_pin_is_shown_and_pulling_is_not_advised(ledger):
     out = ledger.cli("carol", "status").out
     assert "pinned    common@1: files stay there until gitsync pin --off\n" in out
     assert "gitsync pull" not in out
+
+
+def test_where_nothing_is_open_neither_libgit2_nor_yaml_is_loaded(ledger):
+    """Loading them takes longer than all else that a look at a quiet clone does."""
+    ledger.propose("james", "plans/plan-abcdfg-t.md", PLAN, "first")
+    ledger.witness()
+    ledger.pull("james", "alice")
+    script = (
+        "import sys; from gitsync.cli.main import run; run(['status']); "
+        "print([m for m in ('pygit2', 'ruamel.yaml', 'msgspec', 'nacl') if m in sys.modules])"
+    )
+    for name in ("james", "alice"):
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=ledger.folder(name), capture_output=True,
+            text=True, check=True,
+        )  # fmt: skip
+        assert "Nothing is open" in done.stdout
+        assert done.stdout.endswith("\n[]\n")
+
+
+def test_receipts_that_came_since_must_be_a_witness_s(ledger):
+    """Those of the verified position are known; of what was fetched later, the key is looked at."""
+    ledger.clash()
+    ledger.cli("james", "proposals", "--fetch")
+    assert "refused" in ledger.cli("james", "status").out
+    mirrored = "refs/gitsync/remotes/origin/heads/gitsync/receipts/common"
+    folder = ledger.folder("james")
+    forged = subprocess.run(
+        ["git", "commit-tree", "-S", "-m", "receipts: 1 new", f"{mirrored}^{{tree}}"],
+        cwd=folder, capture_output=True, text=True, check=True,
+    ).stdout.strip()  # fmt: skip
+    subprocess.run(["git", "update-ref", mirrored, forged], cwd=folder, check=True)
+    ran = ledger.cli("james", "status", "--json")
+    assert ran.code != 0
+    assert "receipts.unknown-key" in ran.err
