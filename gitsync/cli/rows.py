@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from gitsync.cli.app import App
     from gitsync.services.catalogue import Catalogue
+    from gitsync.services.workspace import Workspace
     from gitsync.storage.artifactview import Row
 
 COLUMNS = ("id", "type", "status", "owner", "title", "path")
@@ -83,12 +84,21 @@ def table(app: App, rows: Sequence[Row]) -> None:
             app.out.wrapped(row.problem, "    ", "unreadable: ")
 
 
+def look_ahead(ws: Workspace) -> None:
+    """Read what a table will say of leases: it is remembered as long as the clone is open."""
+    from gitsync.services.leasing.glance import locks_here
+
+    with ws.repo.few_objects():
+        locks_here(ws)
+
+
 def _held(app: App, rows: Sequence[Row]) -> dict[str, str]:
     """Who holds a lease on which of the artifacts, by path."""
     from gitsync.services.leasing.glance import holders_of, locks_here
 
-    ws = app.ledger()
-    held = holders_of(locks_here(ws), ((row.id, row.path) for row in rows))
+    ws = app.read or app.ledger()
+    with ws.repo.few_objects():
+        held = holders_of(locks_here(ws), ((row.id, row.path) for row in rows))
     return {
         path: "you" if lease.holder == ws.me() else lease.holder for path, lease in held.items()
     }

@@ -102,22 +102,24 @@ def test_a_pin_is_shown_and_pulling_is_not_advised(ledger):
     assert "gitsync pull" not in out
 
 
-def test_where_nothing_is_open_neither_libgit2_nor_yaml_is_loaded(ledger):
-    """Loading them takes longer than all else that a look at a quiet clone does."""
+def test_a_look_at_a_quiet_clone_loads_neither_libgit2_nor_yaml(ledger):
+    """Loading them takes longer than all else that such a look does."""
     ledger.propose("james", "plans/plan-abcdfg-t.md", PLAN, "first")
     ledger.witness()
     ledger.pull("james", "alice")
-    script = (
-        "import sys; from gitsync.cli.main import run; run(['status']); "
-        "print([m for m in ('pygit2', 'ruamel.yaml', 'msgspec', 'nacl') if m in sys.modules])"
-    )
     for name in ("james", "alice"):
-        done = subprocess.run(
-            [sys.executable, "-c", script], cwd=ledger.folder(name), capture_output=True,
-            text=True, check=True,
-        )  # fmt: skip
-        assert "Nothing is open" in done.stdout
-        assert done.stdout.endswith("\n[]\n")
+        assert "plan-abcdfg" in ledger.cli(name, "list").out  # which makes the index
+        for command, said in (("status", "Nothing is open"), ("list", "plan-abcdfg")):
+            script = (
+                f"import sys; from gitsync.cli.main import run; run(['{command}']); print([one for"
+                " one in ('pygit2', 'ruamel.yaml', 'msgspec', 'nacl') if one in sys.modules])"
+            )
+            done = subprocess.run(
+                [sys.executable, "-c", script], cwd=ledger.folder(name), capture_output=True,
+                text=True, check=True,
+            )  # fmt: skip
+            assert said in done.stdout
+            assert done.stdout.endswith("\n[]\n")
 
 
 def test_receipts_that_came_since_must_be_a_witness_s(ledger):
