@@ -75,7 +75,7 @@ class Trace:
 def trace(ws: Workspace, text: str) -> Trace:
     """What touched the artifact that ``text`` names. Raises UsageError ``artifact.*``."""
     view = known_view(ws)
-    book = receipts_in(ws, view, ws.settings())
+    book = receipts_in(ws, view)
     landed = touches(ws, text, limit=ALL_SNAPSHOTS)
     ident = landed[0].change.id
     steps = [*_under_way(ws, view, ident), *(_landed(ws, book, one) for one in landed)]
