@@ -152,6 +152,33 @@ def test_a_write_around_a_lease(ledger, hand):
     assert error.value.code == "replay.refused"
 
 
+@pytest.mark.parametrize(
+    ("mine", "edited"),
+    [
+        ("ids:plan-mmmmmm", b"depends: [plan-mmmmmm]\n"),
+        ("tree:plan-mmmmmm", b"parent: plan-mmmmmm\n"),
+        ("query:title:mine", b"title: Mine\n"),
+    ],
+    ids=["link", "parent", "query"],
+)
+def test_another_s_artifact_made_to_look_like_one_s_own(ledger, hand, mine, edited):
+    """An older lease of one's own covers what an edit makes of a file, not what the file was."""
+    artifact(ledger, hand)
+    hand.propose("alice/m", hand.change("alice", {"plans/m.md": plan("plan-mmmmmm")}))
+    ledger.witness()
+    own = hand.lease("carol", mine)
+    hand.lease("james", "ids:plan-aaaaaa")
+    name = edited.partition(b":")[0]
+    lines = hand.read("plans/a.md").encode().splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith(name + b":")]
+    content = b"".join([*kept[:2], edited, *kept[2:]])
+    message = f"An edit\n\nGitsync-Lease: {own.token}"
+    hand.propose("carol/edit", hand.change("carol", {"plans/a.md": content}, message=message))
+    ledger.witness()
+    assert hand.rule("carol/edit") == "lease.held"
+    check(ledger)
+
+
 def test_an_answer_by_whoever_is_not_asked(ledger, hand):
     """Only the holder answers, or whom the policy names."""
     artifact(ledger, hand)
