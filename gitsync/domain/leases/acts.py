@@ -236,6 +236,15 @@ def _of(locks: Locks, token: int) -> Lease:
     return lease
 
 
+def not_yours(lease: Lease, actor: str) -> RefusedError:
+    """The refusal for whoever would give back another's lease."""
+    return RefusedError(
+        "lease.not-yours", f"lease {lease.token} is {lease.holder}'s, not {actor}'s",
+        hint=f"ask {lease.holder}, or, in the role for it:"
+        f" gitsync lock break {lease.token} --reason WHY",
+    )  # fmt: skip
+
+
 def _release(locks: Locks, act: Release) -> Locks:
     leases = dict(locks.leases)
     if not act.tokens or len(set(act.tokens)) != len(act.tokens):
@@ -243,11 +252,7 @@ def _release(locks: Locks, act: Release) -> Locks:
     for token in act.tokens:
         lease = _of(locks, token)
         if person_of(lease.holder) != person_of(act.actor):
-            raise RefusedError(
-                "lease.not-yours", f"lease {token} is {lease.holder}'s, not {act.actor}'s",
-                hint=f"ask {lease.holder}, or, in the role for it:"
-                f" gitsync lock break {token} --reason WHY",
-            )  # fmt: skip
+            raise not_yours(lease, act.actor)
         if lease.released:
             raise RefusedError("lease.released", f"lease {token} has been given back already")
         leases[token] = replace(lease, released=True)
