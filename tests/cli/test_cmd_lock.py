@@ -79,6 +79,31 @@ def test_the_same_clone_again_gets_the_same_lease(tasks, document):
     assert rev(tasks, LOCKS) == before
 
 
+@pytest.mark.parametrize(
+    ("subject", "more"),
+    [
+        ("path:stories/New.md", ""),
+        ("tree:story-b", "parent: story-bbbbbb\n"),
+        ("query:title:new", ""),
+    ],
+)
+def test_what_came_into_a_lease_since_is_not_promised_to_another(tasks, subject, more):
+    """The older lease counts at the witness's, so nobody is told that such a thing is theirs."""
+    lock(tasks, "james", "acquire", subject)
+    text = TASK.format(id="story-eeeeee", title="New", more=more)
+    tasks.write("james", "stories/New.md", text)
+    assert tasks.cli("james", "propose", "--slug", "new").code == 0
+    tasks.witness()
+    tasks.pull("carol")
+    for wanted in ("story-e", "path:stories/New.md", "query:id:story-eeeeee"):
+        ran = lock(tasks, "carol", "acquire", wanted)
+        assert (ran.code, "held by james under lease 1" in ran.err) == (1, True), ran
+    ran = lock(tasks, "carol", "acquire", "--next", "id:story-eeeeee")
+    assert (ran.code, "is free" in ran.err) == (1, True)
+    assert lock(tasks, "carol", "acquire", "story-d").code == 0
+    assert lock(tasks, "james", "acquire", "story-e").code == 0
+
+
 def test_next_gives_each_clone_another_artifact_and_none_when_there_is_no_more(tasks, document):
     got = []
     for who in ("james", "carol", "james"):

@@ -23,6 +23,7 @@ from gitsync.services.catalogue import reading
 from gitsync.services.leasing.claims import Claim, forget_claim, keep_claim, kept_claims
 from gitsync.services.leasing.desk import Desk
 from gitsync.services.leasing.members import Members, check_spelling, members_of
+from gitsync.services.leasing.reach import Reach
 from gitsync.services.leasing.renewing import note_leases
 
 if TYPE_CHECKING:
@@ -105,11 +106,14 @@ def _acquire(desk: Desk, options: TakeOptions, nonce: str) -> Taken:
         wanted = [members_of(ws, options.subjects, at)]
     chosen: Lease | None = None
     again = False
+    reach = Reach(ws, at)
 
     def make(locks: Locks) -> Acquire | None:
         nonlocal chosen, again
         found = next((one for one in locks.leases.values() if one.nonce == nonce), None)
-        chosen, again = (found, False) if found else _choose(desk, locks, wanted, options, nonce)
+        chosen, again = (
+            (found, False) if found else _choose(desk, locks, wanted, options, nonce, reach)
+        )
         there = chosen.token in locks.leases
         return None if there else Acquire(chosen)
 
@@ -121,11 +125,18 @@ def _acquire(desk: Desk, options: TakeOptions, nonce: str) -> Taken:
 
 
 def _choose(
-    desk: Desk, locks: Locks, wanted: list[Members], options: TakeOptions, nonce: str
+    desk: Desk,
+    locks: Locks,
+    wanted: list[Members],
+    options: TakeOptions,
+    nonce: str,
+    reach: Reach,
 ) -> tuple[Lease, bool]:
     """(the lease to take, whether it is held by us already). Raises RefusedError."""
     me = desk.ws.me()
     blocked: Lease | None = None
+    strangers = [one for one in locks.live() if one.holder != me]
+    reach.load(strangers)
     for one in wanted:
         lease = _lease(desk, locks, one, options, nonce)
         others = [other for other in overlapping(locks, lease) if locks.standing(other) == LIVE]
@@ -135,6 +146,8 @@ def _choose(
                 _check_terms(mine, options)
                 return mine, True
         foreign = [o for o in others if options.query is not None or o.holder != me]
+        # The older one counts at the witness's, whether or not it lists what came to it since.
+        foreign = foreign or [o for o in strangers if reach.covers(o, one.members)]
         if not foreign:
             return lease, False
         blocked = blocked or foreign[0]
