@@ -188,7 +188,10 @@ def _acquire(locks: Locks, lease: Lease, policy: Policy) -> Locks:
     for key, one in locks.requests.items():
         # Who waited for the one who held it before keeps the place in the queue.
         if key[0] in gone and person_of(one.asker) != person_of(lease.holder):
-            moved = replace(one, token=lease.token, waited=0, answer=None)
+            # Whoever gives back and takes again is still the one who does not answer.
+            anew = person_of(locks.leases[key[0]].holder) != person_of(lease.holder)
+            waited = 0 if anew else one.waited
+            moved = replace(one, token=lease.token, waited=waited, answer=None)
             requests.setdefault((lease.token, one.proposal), moved)
     beats = {token: beat for token, beat in locks.beats.items() if token not in gone}
     return replace(locks, token=lease.token, leases=leases, beats=beats, requests=requests)
