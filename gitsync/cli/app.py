@@ -86,7 +86,7 @@ class App:
             if error.code != "remote.unreachable":
                 raise
             if not self.json:
-                self.out.note(Styled("offline: ", "yellow"), error.message)
+                self.out.told(Styled("offline: ", "yellow"), error.message, " " * 9)
                 self.out.note("what follows is as of the last contact")
             return known_view(ws)
 

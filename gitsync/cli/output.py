@@ -87,6 +87,16 @@ class Output:
         """One line about the result, to standard error."""
         self._write(self.streams.stderr, pieces)
 
+    def told(self, first: Piece, value: str, indent: str) -> None:
+        """Prose to standard error after ``first``: broken to the width of a terminal, and one line
+        elsewhere, for programs that look for words in it."""
+        lines = [text.clean(value)]
+        if self.streams.stderr.isatty():
+            room = (self.width if self.tty else max(40, _columns(self.env))) - text.width(indent)
+            lines = list(text.wrap(lines[0], room))
+        for at, line in enumerate(lines):
+            self.note(indent if at else first, line)
+
     def block(self, value: str, indent: str = "") -> None:
         """A text of several lines, each made safe."""
         for one in text.clean_lines(value):

@@ -2,7 +2,9 @@
 
 Counted as writes: every edit, added and removed files, both names of a file that moves, and links
 that come to lead into a subject or cease to. An artifact that several leases cover belongs to the
-oldest of them. The ledger's own settings are under no lease.
+oldest of them; what it was, what it becomes and where its links lead are asked about one by one, so
+that nobody gets at another's by making it look like one's own. The ledger's own settings are under
+no lease.
 """
 
 from __future__ import annotations
@@ -43,12 +45,13 @@ class Touch:
     """One changed file as leases see it: ``keys`` are the folded ids that it has or had, the ids
     that its links come or cease to lead to, and its path after a ``/``; ``parents`` the ids that
     it lies or lay below, as they are written; ``records`` what queries are asked of, before and
-    after."""
+    after. ``parts`` are the same one by one: the file before, the file after, each such link."""
 
     path: str
     keys: frozenset[str]
     parents: frozenset[str] = frozenset()
     records: tuple[Record, ...] = ()
+    parts: tuple[Touch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,21 +106,37 @@ class Ground:
 
     def _touch(self, change: FileChange) -> Touch:
         path = change.path.decode("utf-8", "replace")
-        records: list[Record] = []
+        sides: list[Touch] = []
         for entry in (change.before, change.after):
-            if entry is not None and entry[0] == MODE_FILE:
-                record = self._facts.described(Oid(entry[1].hex()), self._schema, path)
-                records += [record] if record is not None else []
-        keys = {fold("/" + path)}
-        parents: set[str] = set()
-        for record in records:
-            keys |= set(record.values.get(self._words.id_field, ()))
-            parents |= self._above_it(record)
+            if entry is not None:
+                blob = Oid(entry[1].hex()) if entry[0] == MODE_FILE else None
+                sides.append(self._side(path, blob))
+        records = tuple(record for side in sides for record in side.records)
+        links: set[str] = set()
         for link in self._words.links.values():
-            sides = [set(map(fold, self._targets(record, link))) for record in records]
+            led = [set(map(fold, self._targets(record, link))) for record in records]
             # An edit of both sides changes what only one of them has; else all links are new.
-            keys |= sides[0] ^ sides[1] if len(sides) == 2 else set().union(*sides)
-        return Touch(path, frozenset(keys), frozenset(parents), tuple(records))
+            links |= led[0] ^ led[1] if len(led) == 2 else set().union(*led)
+        return Touch(
+            path,
+            frozenset(links).union(*(side.keys for side in sides)),
+            frozenset().union(*(side.parents for side in sides)),
+            records,
+            (*sides, *(Touch(path, frozenset({key})) for key in sorted(links))),
+        )
+
+    def _side(self, path: str, blob: Oid | None) -> Touch:
+        """A file as it is before or after; no ``blob`` where it is no plain file."""
+        keys = frozenset({fold("/" + path)})
+        record = self._facts.described(blob, self._schema, path) if blob is not None else None
+        if record is None:
+            return Touch(path, keys)
+        return Touch(
+            path,
+            keys.union(record.values.get(self._words.id_field, ())),
+            frozenset(self._above_it(record)),
+            (record,),
+        )
 
     def _above_it(self, record: Record) -> set[str]:
         """The ids that an artifact lies right below."""
@@ -213,12 +232,13 @@ def blocked_by(
 ) -> list[Blocked]:
     """The live leases of others that a change writes into, the oldest first, each once."""
     live = locks.live()
-    paths: dict[int, list[str]] = {}
+    paths: dict[int, dict[str, None]] = {}
     for touch in touches:
-        # The oldest counts: nobody takes what is taken by describing it in another way.
-        lease = next((one for one in live if ground.covers(one, touch)), None)
-        if lease is not None and lease.holder != writer.domain:
-            paths.setdefault(lease.token, []).append(touch.path)
+        for part in touch.parts:
+            # The oldest counts: nobody takes what is taken by describing it in another way.
+            lease = next((one for one in live if ground.covers(one, part)), None)
+            if lease is not None and lease.holder != writer.domain:
+                paths.setdefault(lease.token, {})[touch.path] = None
     return [
         Blocked(
             locks.leases[token],

@@ -101,7 +101,9 @@ def own_leases(ws: Workspace) -> tuple[tuple[Lease, ...], tuple[Request, ...]]:
     locks = locks_here(ws)
     if locks is None:
         return (), ()
-    mine = tuple(one for one in locks.leases.values() if one.holder == ws.me() and not one.released)
+    mine = tuple(
+        one for _, one in sorted(locks.leases.items()) if one.holder == ws.me() and not one.released
+    )
     tokens = {one.token for one in mine}
     asked = tuple(one for one in locks.queue() if one.token in tokens and one.answer is None)
     return mine, asked
