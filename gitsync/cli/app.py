@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from gitsync.cli.freshness import freshness_json
 from gitsync.cli.output import Output, Styled
+from gitsync.cli.text import clean, wrap
 from gitsync.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -81,9 +82,24 @@ class App:
             if error.code != "remote.unreachable":
                 raise
             if not self.json:
-                self.out.note(Styled("offline: ", "yellow"), error.message)
-                self.out.note("what follows is as of the last contact")
+                self.offline(error.message)
             return known_view(ws)
+
+    def offline(self, why: str) -> None:
+        """Say, on standard error, that what follows may be old."""
+        first, *more = wrap(
+            clean(f"{why}; what follows is as of the last contact"), self.out.width - 9
+        )
+        self.out.note(Styled("offline: ", "yellow"), first)
+        for line in more:
+            self.out.note(" " * 9, line)
+
+    def later(self, ws: Workspace) -> str:
+        """The command that sends what the home has not got yet."""
+        from gitsync.services.sources import bundles_in
+
+        stick = ws.stick
+        return f"gitsync bundle sync {bundles_in(stick)}" if stick else "gitsync push"
 
     def document(self, schema: str, /, **values: object) -> dict[str, object]:
         """The envelope of a JSON document; a hyphen stands for each underscore of a name."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.integration.carrykit import stock
+
 
 def made(meeting, *more):
     ran = meeting.cli("alice", "bundle", "create", "../stick", *more)
@@ -169,3 +171,48 @@ def test_an_encrypted_bundle_opens_for_its_recipient_alone(meeting, tmp_path):
     command = ["age", "-d", "-i", key, "-o", str(opened), str(meeting.stick / path)]
     assert subprocess.run(command, check=False).returncode == 0
     assert opened.read_bytes().startswith(b"# v2 git bundle\n")
+
+
+def test_a_clone_that_lives_on_bundles_says_so_once(meeting):
+    """What was asked of the home is told in one line that fits; what asks nothing tells nothing."""
+    said = "offline: the home is a stick; what follows is as of the last contact\n"
+    folder = meeting.folder("james")
+    (folder / "a.md").write_text("A\n")
+    stick = str(meeting.stick)
+    ran = meeting.cli("james", "propose", "-m", "A", "--slug", "a")
+    assert ran.code == 0, ran.err
+    assert f"queued: it goes with gitsync bundle sync {stick}" in ran.out
+    assert "cannot be reached" not in ran.err
+    ran = meeting.cli("james", "proposals", "--fetch")
+    assert (ran.code, ran.err) == (0, said)
+    ran = meeting.cli("james", "receipt", "a")
+    assert ran.err.startswith(said)
+    assert f"gitsync bundle sync {stick}" in ran.err
+    assert "gitsync push" not in ran.err
+    ran = meeting.cli("james", "pull")
+    assert (ran.code, ran.err) == (
+        0, "offline: the home is a stick; this is as of the last contact\n",
+    )  # fmt: skip
+    for quiet in (("list",), ("log",), ("proposals",), ("receipt", "a", "--no-fetch")):
+        assert "offline" not in meeting.cli("james", *quiet).err
+    ran = meeting.cli("james", "push")
+    assert ran.code != 0
+    assert ran.err.splitlines()[0] == "error: the home is a stick"
+    assert f"gitsync bundle sync {stick}" in ran.err
+    assert "origin" not in ran.err
+    ran = meeting.cli("james", "withdraw", "a")
+    assert f"queued; send it later: gitsync bundle sync {stick}" in ran.out
+    meeting.stick.rmdir()  # pulled out: nobody knows where it will be next time
+    assert "gitsync bundle sync DIR" in meeting.cli("james", "push").err
+
+
+def test_a_home_that_takes_the_place_of_a_stick_is_asked(meeting):
+    url = ("config", "remote.origin.url")
+    stock(meeting.folder("james"), *url, "/nowhere/at/all.git")
+    ran = meeting.cli("james", "proposals", "--fetch")
+    assert ran.err.startswith("offline: the remote origin cannot be reached")
+    assert all(len(line) <= 80 for line in ran.err.splitlines())
+    stock(meeting.folder("james"), "config", "--unset", url[1])
+    ran = meeting.cli("james", "proposals", "--fetch")
+    assert ran.err.startswith("offline: no home is set: git knows no remote origin; ")
+    assert all(len(line) <= 80 for line in ran.err.splitlines())
