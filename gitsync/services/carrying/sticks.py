@@ -17,7 +17,7 @@ from gitsync.services.carrying.opening import open_signed
 from gitsync.services.carrying.shelf import Shelf
 from gitsync.services.carrying.stickrepo import RepoSynced, repositories, sync_repository
 from gitsync.services.carrying.taking import Haul, reopened, take_all, unlocker
-from gitsync.services.carrying.unwrapping import found_in, plain
+from gitsync.services.carrying.unwrapping import files_of, found_in, plain
 from gitsync.storage.bundlefile import copy_file
 from gitsync.storage.durable import remove_file
 from gitsync.storage.refs import RefUpdate
@@ -186,7 +186,7 @@ def _clear(ws: Workspace, shelf: Shelf, folder: Path, refused: set[Path]) -> lis
     }
     gone = [one.path for one in parcels if _is_done(ws, shelf, one, parcels, acked)]
     for path in gone:
-        for part in _files_of(path):
+        for part in files_of(path):
             remove_file(part)
     for path in shelf.relayed():
         manifest = open_signed(path).manifest
@@ -218,16 +218,6 @@ def _is_done(
         taken = received is not None and received.sequence >= manifest.sequence
         return taken and peer.told == received
     return acked.get((manifest.sender, manifest.recipient), 0) >= manifest.sequence
-
-
-def _files_of(path: Path) -> list[Path]:
-    """A bundle's files: the list of volumes first, so that they are nothing at once."""
-    from gitsync.codec import volumes
-
-    if path.name.endswith(volumes.SUFFIX):
-        stem = path.name.removesuffix(volumes.SUFFIX)
-        return [path, *sorted(path.parent.glob(f"{stem}.[0-9][0-9][0-9]"))]
-    return [path]
 
 
 def deliver(ws: Workspace) -> tuple[str, ...]:
