@@ -230,6 +230,8 @@ MUTATIONS: tuple[Mutation, ...] = (
       "return replace(self, sequence=sequence, acked=sent, told=self.received)"),
     M("test_a_bundle_that_inflates_without_end", "storage/quarantine.py",
       "cwd=self.git_dir, env=_LIMITS)", "cwd=self.git_dir, env={})"),
+    M("test_a_stranger_s_answer_ends_no_errand", "services/carrying/sticks.py",
+      "check_sender(one.opened, ws.facts, state, refs)", "pass"),
     M("test_every_lie_in_a_list_of_volumes", "codec/volumes.py",
       "if [one.name for one in found] !=", "if False and [one.name for one in found] !="),
     M("test_every_lie_in_a_list_of_volumes", "services/carrying/unwrapping.py",

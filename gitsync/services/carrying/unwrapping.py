@@ -6,7 +6,7 @@ import re
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
-from gitsync.codec import bundleheader, volumes
+from gitsync.codec import ageheader, bundleheader, volumes
 from gitsync.domain.errors import EnvironmentFault, FormatError
 from gitsync.storage import agefile, effects
 from gitsync.storage.bundlefile import digest_of, names_in, pieces_of, unreadable
@@ -30,8 +30,10 @@ def looks_like(path: Path) -> bool:
     """Whether a file begins like a bundle, an encrypted file, or a list of volumes."""
     if _PART.fullmatch(path.name) or path.is_symlink():
         return False
-    begins = _beginning(path)
-    return begins.startswith((b"# v2 git bundle\n", b"# v3 git bundle\n", agefile.MAGIC, _VOLUMES))
+    begins = beginning(path)
+    return begins.startswith(
+        (b"# v2 git bundle\n", b"# v3 git bundle\n", ageheader.MAGIC, _VOLUMES)
+    )
 
 
 def found_in(folder: Path) -> list[Path]:
@@ -62,21 +64,22 @@ def plain(path: Path, unlock: Unlock) -> Iterator[tuple[Path, bool]]:
                     hint="copy all files whose names begin the same into one folder",
                 )  # fmt: skip
         file, sealed = path, False
-        if _beginning(file).startswith(_VOLUMES):
+        if beginning(file).startswith(_VOLUMES):
             file = _joined(file, stack.enter_context(effects.scratch()) / "joined")
-        if _beginning(file).startswith(agefile.MAGIC):
+        if beginning(file).startswith(ageheader.MAGIC):
             opened = stack.enter_context(effects.scratch()) / "opened"
             key, seed = unlock()
             agefile.decrypt(file, opened, key, seed)
             file, sealed = opened, True
-        bundleheader.check_signature(_beginning(file))
+        bundleheader.check_signature(beginning(file))
         yield file, sealed
 
 
-def _beginning(path: Path) -> bytes:
+def beginning(path: Path, size: int = 200) -> bytes:
+    """The first bytes of a file. Raises EnvironmentFault ``bundle.unreadable``."""
     try:
         with path.open("rb") as file:
-            return file.read(200)
+            return file.read(size)
     except OSError as error:
         raise unreadable(path, error) from error
 
@@ -128,7 +131,7 @@ def _other(one: volumes.Volume) -> FormatError:
 def files_of(path: Path) -> list[Path]:
     """The files that a bundle is made of: a list of volumes before them, so that without it they
     are nothing at once. Raises FormatError, EnvironmentFault."""
-    if not _beginning(path).startswith(_VOLUMES):
+    if not beginning(path).startswith(_VOLUMES):
         return [path]
     # What it names, and not what is called like it: those may be anybody's.
     return [path, *(path.with_name(one.name) for one in volumes.parse(path.read_bytes()))]
