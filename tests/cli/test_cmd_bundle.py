@@ -216,3 +216,43 @@ def test_a_home_that_takes_the_place_of_a_stick_is_asked(meeting):
     ran = meeting.cli("james", "proposals", "--fetch")
     assert ran.err.startswith("offline: no home is set: git knows no remote origin; ")
     assert all(len(line) <= 80 for line in ran.err.splitlines())
+
+
+def test_a_stick_is_no_clone_and_a_clone_no_stick(meeting):
+    """What one does at midnight: the wrong folder, a file for a folder, a stick that is out."""
+    made(meeting)
+    there = {one.name for one in meeting.stick.iterdir()}
+    ran = meeting.cli("alice", "-C", "../stick", "bundle", "sync", ".")
+    assert ran.code == 3
+    assert f"gitsync -C CLONE bundle sync {meeting.stick.resolve()}" in ran.err
+    assert "gitsync init" not in ran.err
+    folder = meeting.folder("alice")
+    (folder / "deep").mkdir()
+    for wrong in (".", "deep", ".git"):
+        for args in (("bundle", "sync", wrong), ("witness", "run", "--stick", wrong)):
+            ran = meeting.cli("alice", *args)
+            assert (ran.code, "part of this clone" in ran.err) == (2, True)
+    assert not list(folder.rglob("*.bundle"))
+    (name,) = there
+    ran = meeting.cli("alice", "bundle", "sync", f"../stick/{name}")
+    assert (ran.code, "gitsync bundle import" in ran.err) == (2, True)
+    ran = meeting.cli("alice", "bundle", "sync", "../pulled-out")
+    assert (ran.code, "check that the stick is in" in ran.err) == (3, True)
+    assert {one.name for one in meeting.stick.iterdir()} == there
+
+
+def test_a_copy_that_a_system_has_renamed_counts_once(meeting):
+    meeting.land("notes/a.md", "A\n")
+    path = meeting.bundle("alice", "james")
+    twin = path.with_name(f"{path.stem} (1).bundle")
+    twin.write_bytes(path.read_bytes())
+    ran = meeting.cli("james", "bundle", "import", "../stick")
+    assert ran.code == 0
+    assert ran.out.count("imported bundle") == 1
+    assert ran.out.count("nothing new in bundle") == 1
+    ran = meeting.cli("james", "bundle", "sync", "../stick")
+    assert (ran.code, "imported" in ran.out) == (0, False)
+    meeting.sync("alice")
+    meeting.sync("james")
+    assert not path.exists()
+    assert not twin.exists()

@@ -6,12 +6,13 @@ so; until then the next one holds it again.
 
 from __future__ import annotations
 
+import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.carrying import ANYBODY, holding_of
-from gitsync.domain.errors import EnvironmentFault, GitsyncError, RefusedError
+from gitsync.domain.errors import EnvironmentFault, GitsyncError, RefusedError, UsageError
 from gitsync.services.carrying import sealed
 from gitsync.services.carrying.creating import Created, CreateOptions, create
 from gitsync.services.carrying.holding import CHAIN, held, kind_of
@@ -83,12 +84,28 @@ def sync(ws: Workspace, folder: Path, options: StickOptions) -> Synced:
 
 
 def receive(ws: Workspace, folder: Path) -> tuple[Haul, tuple[RepoSynced, ...]]:
-    """Take over all on a stick that is new here, or is to be passed on."""
+    """Take over all on a stick that is new here, or is to be passed on.
+
+    Raises UsageError ``bundle.file``, ``bundle.in-clone``, EnvironmentFault ``bundle.unreadable``.
+    """
+    if folder.is_file():
+        raise UsageError(
+            "bundle.file", f"{folder.name} is a file, and a stick is a folder",
+            hint=f"gitsync bundle import {shlex.quote(str(folder))}",
+        )  # fmt: skip
     if not folder.is_dir():
         raise EnvironmentFault(
             "bundle.unreadable", f"there is no folder {folder}",
             hint="check that the stick is in, and mounted",
         )  # fmt: skip
+    here = folder.resolve()
+    for own in (ws.repo.work_tree, ws.repo.git_dir, ws.repo.common_dir):
+        # The next snapshot would hold the bundles, and bundles would hold that snapshot.
+        if own is not None and (own.resolve() == here or own.resolve() in here.parents):
+            raise UsageError(
+                "bundle.in-clone", f"{folder} is part of this clone, and no stick",
+                hint="name the stick's folder: gitsync bundle sync /media/stick",
+            )  # fmt: skip
     shelf = Shelf.of(ws)
     parcels, unread = _parcels(ws, folder)
     known = {one.path for one in parcels if _is_known(ws, shelf, one)}
