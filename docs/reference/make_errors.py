@@ -79,7 +79,7 @@ SECTIONS = """
 """
 NAMES = """
     anchor auto commentchar db default domain email format fsync gitsync gpgsign hookspath invalid json key
-    lock name path pin remote sig signingkey space worktree yaml leases breakers escalate-to
+    lock name path pin remote sig signingkey space stick worktree yaml leases breakers escalate-to
     unanswered
 """
 OTHERS = re.compile(

@@ -86,9 +86,20 @@ class App:
             if error.code != "remote.unreachable":
                 raise
             if not self.json:
-                self.out.told(Styled("offline: ", "yellow"), error.message, " " * 9)
-                self.out.note("what follows is as of the last contact")
+                self.offline(error.message)
             return known_view(ws)
+
+    def offline(self, why: str) -> None:
+        """Say, on standard error, that what follows may be old."""
+        said = f"{why}; what follows is as of the last contact"
+        self.out.told(Styled("offline: ", "yellow"), said, " " * 9)
+
+    def later(self, ws: Workspace) -> str:
+        """The command that sends what the home has not got yet."""
+        from gitsync.services.sources import bundles_in
+
+        stick = ws.stick
+        return f"gitsync bundle sync {bundles_in(stick)}" if stick else "gitsync push"
 
     def document(self, schema: str, /, **values: object) -> dict[str, object]:
         """The envelope of a JSON document; a hyphen stands for each underscore of a name."""

@@ -60,7 +60,9 @@ def created_lines(app: App, found: Created, seconds: float) -> None:
         ("  size", f"{size(found.written.size)}{_time(seconds)}"),
     ]
     if found.encrypted:
-        rows.append(("  encrypted", f"to {whom(manifest)}; file name and size are all that shows"))
+        rows.append(
+            ("  encrypted", f"to {whom(manifest)}; its size and for whom is all that shows")
+        )
     out.fields(rows)
 
 
@@ -199,6 +201,8 @@ def left_lines(app: App, synced: Synced) -> None:
         assert one.written is not None  # noqa: S101 - only what was written is listed
         large = f", {size(one.written.size)}" if one.written.size >= _LARGE else ""
         out.line(f"wrote {one.written.path.name}{large}")
+    for kept in synced.sealed:
+        out.wrapped(f"kept for {', '.join(kept.recipients)}, unread: {kept.name}", "  ", "")
     for path in synced.passed_on:
         out.line(f"passed on {path.name}")
     for path in synced.cleared:
@@ -219,6 +223,9 @@ def synced_fields(synced: Synced) -> dict[str, Any]:
         "written": [created_fields(one) for one in synced.written],
         "passed-on": [str(one) for one in synced.passed_on],
         "cleared": [str(one) for one in synced.cleared],
+        "kept-sealed": [
+            {"path": str(one.path), "to": list(one.recipients)} for one in synced.sealed
+        ],
         "repositories": [
             {
                 "path": str(one.path), "taken": list(one.taken), "sent": list(one.sent),

@@ -132,7 +132,7 @@ def proposed_lines(app: App, found: Proposed, remote: str | None) -> None:
         out.line(
             "  ",
             Styled("queued", "yellow"),
-            f": {remote} cannot be reached; send it later: gitsync push",
+            f": {_why_queued(app, remote)}",
         )
     elif remote is None:
         out.line("  it waits in this repository for the witness")
@@ -140,6 +140,13 @@ def proposed_lines(app: App, found: Proposed, remote: str | None) -> None:
         out.line(f"  sent to {remote}")
     decision_lines(app, found.decision)
     out.line(f"  its answer: gitsync receipt {found.name.slug}")
+
+
+def _why_queued(app: App, remote: str | None) -> str:
+    ws = app.ledger()
+    if ws.stick is not None:
+        return f"it goes with {app.later(ws)}"
+    return f"{remote} cannot be reached; send it later: {app.later(ws)}"
 
 
 def proposal_json(one: ProposalState) -> dict[str, Any]:

@@ -46,7 +46,8 @@ def parse(data: bytes) -> tuple[Volume, ...]:
     if first != FIRST_LINE or last or not 1 <= len(lines) <= MAX_VOLUMES:
         _malformed()
     found = tuple(_volume(line) for line in lines)
-    if len({one.name for one in found}) != len(found):
+    stem = found[0].name.removesuffix(".001")
+    if [one.name for one in found] != [f"{stem}.{at + 1:03d}" for at in range(len(found))]:
         _malformed()
     return found
 

@@ -9,6 +9,8 @@ from gitsync.domain.errors import VerificationError
 from gitsync.domain.ledger.history import incoming, places_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gitsync.domain.objects import Oid
     from gitsync.domain.ports import Positions
     from gitsync.storage.facts import StoreFacts
@@ -67,11 +69,13 @@ def ready_index(
     commit: Oid,
     *,
     anew: bool = False,
+    walked: Sequence[Oid] = (),
 ) -> None:
     """Bring the position index to exactly ``number``, ``commit``: a verified position.
 
     A saved index that is further along the same chain is read up to there, one for an earlier
     snapshot is continued; anything else, and with ``anew`` all of it, is made from the chain.
+    ``walked`` is the chain from the first snapshot up to ``commit``, if the caller has it.
     """
     tip = None if anew else index.tip()
     start: Oid | None = None
@@ -82,7 +86,7 @@ def ready_index(
         if tip[1] < number and index.holds(tip[1], tip[2]):
             start = tip[2]
     try:
-        chain = first_parents(facts, commit, start)
+        chain = list(walked) if walked and start is None else first_parents(facts, commit, start)
     except VerificationError:
         start, chain = None, first_parents(facts, commit, None)
     if start is None:

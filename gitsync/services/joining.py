@@ -110,6 +110,8 @@ def join(host: Host, options: JoinOptions) -> Joined:
     if not admitted:
         request = _request(ws, name, signer.public_key, author, verified.state.commit)
     # From here on this is a clone like any other: what was cut off before is begun again.
+    if stick is not None:
+        repo.set_config("gitsync.stick", str(stick))
     clonesetup.remember(repo, name, anchor, DEFAULT_SPACE, remote)
     if not stick:
         note_heard(ws, remote)

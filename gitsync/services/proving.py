@@ -7,7 +7,8 @@ side: each takes its beginning for granted, and the stretch before it ends with 
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import gc
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from gitsync.storage.objects import ScratchObjects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from concurrent.futures import Future
+    from concurrent.futures import Executor, Future
     from pathlib import Path
 
     from gitsync.domain.ledger.state import State
@@ -107,7 +108,10 @@ def prove_steps(
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """What another process is to prove: ``oids`` after the snapshot ``number``, ``start``."""
+    """What another process is to prove: ``oids`` after the snapshot ``number``, ``start``.
+
+    ``before`` is the chain from the first snapshot up to ``start``, if the caller has walked it.
+    """
 
     repo: Path
     space: str
@@ -116,6 +120,7 @@ class Stretch:
     start: Oid
     oids: tuple[Oid, ...]
     tags: Tags
+    before: tuple[Oid, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +147,9 @@ def prove_stretch(stretch: Stretch) -> list[Step] | Failure:
         scratch = ScratchObjects(repo.store)
         facts = StoreFacts(scratch)
         index = PositionIndex(None)
-        ready_index(facts, index, stretch.anchor, stretch.number, stretch.start)
+        ready_index(
+            facts, index, stretch.anchor, stretch.number, stretch.start, walked=stretch.before
+        )
         last = load_state(facts, stretch.anchor, stretch.space, stretch.start)
         steps = []
         for step in prove_steps(
@@ -163,20 +170,57 @@ def cut(total: int, jobs: int) -> list[int]:
 
 
 @contextmanager
-def beside(stretches: Sequence[Stretch]) -> Iterator[Callable[[], Iterator[Step]]]:
-    """Prove stretches in other processes while the body runs; the value collects their steps.
+def provers(count: int, repo: Path) -> Iterator[Executor | None]:
+    """``count`` processes that are about to prove something in ``repo``; None for none.
 
-    Collecting raises the error of the first stretch that fails.
+    They start while the caller does something else, and are gone when the block ends.
     """
-    if not stretches:
-        yield lambda: iter(())
+    if count < 1:
+        yield None
         return
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
     # Started anew rather than forked: libgit2 holds maps and locks that do not survive a fork.
-    pool = ProcessPoolExecutor(len(stretches), mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_begin)
     try:
+        for _ in range(count):
+            pool.submit(_open, repo)
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin() -> None:
+    """Looking for garbage often costs a tenth of a proof, and finds none."""
+    gc.set_threshold(50_000, 20, 50)
+    gc.freeze()
+
+
+def _open(repo: Path) -> None:
+    """Load what reading a repository takes."""
+    from gitsync.storage.repository import Repository
+
+    with suppress(GitsyncError):  # whoever proves something in it will say so
+        Repository.open(repo).store  # noqa: B018 - made when it is asked for
+
+
+@contextmanager
+def beside(
+    stretches: Sequence[Stretch], pool: Executor | None = None
+) -> Iterator[Callable[[], Iterator[Step]]]:
+    """Prove stretches in other processes while the body runs; the value collects their steps.
+
+    ``pool`` are processes that wait already. Collecting raises the error of the first stretch that
+    fails.
+    """
+    if not stretches:
+        yield lambda: iter(())
+        return
+    with ExitStack() as stack:
+        if pool is None:
+            pool = stack.enter_context(provers(len(stretches), stretches[0].repo))
+        assert pool is not None  # noqa: S101 - there is something to prove
         futures: list[Future[list[Step] | Failure]] = [
             pool.submit(prove_stretch, one) for one in stretches
         ]
@@ -188,6 +232,8 @@ def beside(stretches: Sequence[Stretch]) -> Iterator[Callable[[], Iterator[Step]
                     raise result.error()
                 yield from result
 
-        yield collect
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        try:
+            yield collect
+        finally:
+            for future in futures:
+                future.cancel()

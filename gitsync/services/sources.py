@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -34,9 +35,35 @@ def fresh_view(ws: Workspace) -> RefView:
     """The ledger's refs as they are now. Raises EnvironmentFault ``remote.unreachable``."""
     if ws.remote is None:
         return local_view(ws.repo, ws.space)
+    homeless = _without_home(ws, ws.remote)
+    if homeless is not None:
+        raise homeless
     view = fetch_view(ws.repo, ws.repo.remote(ws.remote), ws.space)
     note_heard(ws, ws.remote)
     return view
+
+
+def _without_home(ws: Workspace, remote: str) -> EnvironmentFault | None:
+    """Why nobody can be asked, if that is known beforehand: this clone lives on bundles, or its
+    remote was removed."""
+    code = "remote.unreachable"
+    if ws.stick is not None:
+        return EnvironmentFault(
+            code, "the home is a stick",
+            hint=f"news comes and goes by bundle:\ngitsync bundle sync {bundles_in(ws.stick)}",
+        )  # fmt: skip
+    named = remote.replace("-", "").replace("_", "").isalnum()
+    if named and ws.repo.config(f"remote.{remote}.url") is None:
+        return EnvironmentFault(
+            code, f"no home is set: git knows no remote {remote}",
+            hint=f"git remote add {remote} URL",
+        )  # fmt: skip
+    return None
+
+
+def bundles_in(stick: Path) -> str:
+    """A stick as an argument in a shell: its folder, if it is there."""
+    return shlex.quote(str(stick)) if stick.is_dir() else "DIR"
 
 
 def note_heard(ws: Workspace, remote: str) -> None:
@@ -157,6 +184,8 @@ def send(ws: Workspace, moves: dict[str, Oid | None]) -> bool:
     """
     if ws.remote is None or not moves:
         return True
+    if _without_home(ws, ws.remote) is not None:
+        return False
     remote = ws.repo.remote(ws.remote)
     try:
         there = remote.list(*moves)

@@ -29,6 +29,7 @@ from gitsync.storage.positions import VerifiedPosition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from concurrent.futures import Executor
 
     from gitsync.domain.ledger.state import State
     from gitsync.domain.objects import Oid, Tag
@@ -58,8 +59,9 @@ class Verifier:
     """One ledger's verification: what is known of it (``anchor``, ``stored``) and where to keep
     evidence. ``now`` is the moment that a new position is marked with, in seconds; ``floor`` the
     furthest position that this user has verified anywhere: a view that ends below it is refused.
-    ``repo`` is where other processes, up to ``jobs`` in all, open the same objects. ``own_tags``
-    gives the verified tags of this clone, for comparison when another history shows up."""
+    ``repo`` is where other processes, up to ``jobs`` in all, open the same objects; ``provers`` are
+    some that wait for it already. ``own_tags`` gives the verified tags of this clone, for
+    comparison when another history shows up."""
 
     store: ObjectStore
     index: PositionIndex
@@ -72,6 +74,7 @@ class Verifier:
     floor: VerifiedPosition | None = None
     repo: Path | None = None
     jobs: int = 1
+    provers: Executor | None = None
     own_tags: Callable[[], Mapping[int, Oid]] = field(default=dict)
     facts: StoreFacts = field(init=False)
     _scratch: ScratchObjects = field(init=False)
@@ -155,10 +158,11 @@ class Verifier:
                 self.repo or Path(), self.space, anchor, first + start - 1, chain[start - 1],
                 tuple(chain[start:end]),
                 replace(tags, tags={n: t for n, t in tags.tags.items() if n >= first + start}),
+                tuple(chain[:start]) if last is None else (),
             )
             for start, end in pairwise(ends)
         ]  # fmt: skip
-        with beside(stretches) as collect:
+        with beside(stretches, self.provers) as collect:
             step = None
             for step in prove_steps(
                 self.facts, self._scratch, self.index, self.space,

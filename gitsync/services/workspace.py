@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, UsageError, VerificationError
@@ -20,8 +21,6 @@ from gitsync.storage.repository import Repository
 from gitsync.storage.worktree import WorkTree
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from gitsync.domain.ledger.state import State
     from gitsync.domain.ports import Settings
     from gitsync.services.host import Host
@@ -88,6 +87,16 @@ class Workspace:
                 "anchor.none", _NOT_A_LEDGER, hint="run: gitsync init --name YOU"
             )
         return self.anchor
+
+    @property
+    def stick(self) -> Path | None:
+        """The folder of bundles that this clone joined from, as long as that is all the home it
+        has; None where there is one that git can ask."""
+        stick = self.repo.config("gitsync.stick")
+        if stick is None or self.repo.config(f"remote.{self.remote}.url") != stick:
+            return None
+        path = Path(stick)
+        return None if any((path / one).exists() for one in (".git", "HEAD")) else path
 
     def branch(self) -> str:
         """The ref that this clone's person works on."""

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from gitsync.domain.roster import PublicKey
     from gitsync.storage.keys import PrivateKey
 
-#: How a file in this format begins.
-MAGIC: Final = b"age-encryption.org/v1\n"
 #: The kinds of SSH keys that age encrypts to.
 KINDS: Final = (ED25519, "ssh-rsa")
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from gitsync.codec import bundleheader, packhead, volumes
 from gitsync.codec.volumes import Volume
 from gitsync.domain.carrying import MANIFEST_REF
-from gitsync.domain.errors import EnvironmentFault, FormatError, RefusedError
+from gitsync.domain.errors import EnvironmentFault, FormatError, RefusedError, UsageError
 from gitsync.storage import gitcli
 from gitsync.storage.batchfiles import sweep
 from gitsync.storage.durable import (
@@ -201,7 +201,8 @@ def write_bundle(
     What is larger than ``split`` bytes becomes volumes with numbered names and a list of them,
     which comes last: without it they are nothing yet. All is synced under other names first; none
     of it stays if that fails. ``progress`` takes the bytes written so far. Raises EnvironmentFault
-    ``disk.*``, RefusedError ``file.exists``, and what ``pieces`` raises.
+    ``disk.*``, RefusedError ``file.exists``, UsageError ``bundle.split``, and what ``pieces``
+    raises.
     """
     _is_free(target)
     sweep(target.parent)
@@ -210,6 +211,11 @@ def write_bundle(
     done: list[Path] = []
     try:
         while not source.ended:
+            if len(waiting) == volumes.MAX_VOLUMES:
+                raise UsageError(
+                    "bundle.split", f"the bundle takes more than {volumes.MAX_VOLUMES} volumes",
+                    hint="let them be larger: --split 700M",
+                )  # fmt: skip
             draft = target.with_name(f"{TEMPORARY}{os.getpid()}_{os.urandom(6).hex()}")
             write_pieces(draft, source.take(split))
             name = f"{target.name}.{len(waiting) + 1:03d}"

@@ -234,6 +234,20 @@ MUTATIONS: tuple[Mutation, ...] = (
       "return replace(self, sequence=sequence, acked=sent, told=self.received)"),
     M("test_a_bundle_that_inflates_without_end", "storage/quarantine.py",
       "cwd=self.git_dir, env=_LIMITS)", "cwd=self.git_dir, env={})"),
+    M("test_a_stranger_s_answer_ends_no_errand", "services/carrying/sticks.py",
+      "check_sender(one.opened, ws.facts, state, refs)", "pass"),
+    M("test_every_lie_in_a_list_of_volumes", "codec/volumes.py",
+      "if [one.name for one in found] !=", "if False and [one.name for one in found] !="),
+    M("test_every_lie_in_a_list_of_volumes", "services/carrying/unwrapping.py",
+      "if digest_of([part], lambda _done: None) != (one.size, one.sha256):", "if False:"),
+    M("test_a_volume_that_is_no_file", "services/carrying/unwrapping.py",
+      "if part.is_symlink() or not part.is_file():", "if not part.exists():"),
+    M("test_volumes_that_no_disk_here_holds", "services/carrying/unwrapping.py",
+      "if total > free:", "if False:"),
+    M("test_a_list_under_another_name_takes_nobody_s_files_with_it",
+      "services/carrying/unwrapping.py",
+      "return [path, *(path.with_name(one.name) for one in volumes.parse(path.read_bytes()))]",
+      "return [path, *path.parent.glob(path.stem + '.[0-9][0-9][0-9]')]"),
 )  # fmt: skip
 
 BY_TEST: dict[str, list[Mutation]] = {}

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from gitsync.domain.carrying import Ack
 from gitsync.domain.errors import GitsyncError
 from gitsync.domain.objects import Oid
+from gitsync.services.carrying.shelf import Shelf
 from gitsync.storage import quarantine
 from tests.integration.carrykit import everything, forge
 from tests.integration.test_bundle_damage import with_object
@@ -65,3 +67,32 @@ def test_a_bundle_that_inflates_without_end(meeting, tmp_path):
     good = meeting.bundle("alice", "james")
     path = with_object(good, tmp_path / "x.bundle", "tree", size, zlib.compress(bytes(size), 9))
     assert refused(meeting, path) == "bundle.too-large"
+
+
+def test_a_stranger_s_answer_ends_no_errand(meeting):
+    """A bundle that looks imported already is in a member's name, by another's key: it says that
+    everything has arrived, and a relay would let go of what it carries."""
+    for name in ("james", "carol"):
+        meeting.take(name, meeting.bundle("alice"))
+        meeting.take("alice", meeting.bundle(name, "alice"))
+    meeting.take("carol", meeting.bundle("james", "carol"))
+    for path in meeting.stick.iterdir():
+        path.unlink()
+    meeting.land("notes/a.md", "A\n")
+    parcel = meeting.bundle("alice", "james")
+    hidden = meeting.bundle("alice", "james", encrypt=True)
+    meeting.sync("carol")
+    there = [Shelf.of(meeting.ws("carol")).relayed(), Shelf.of(meeting.ws("carol")).sealed()]
+    assert [len(one) for one in there] == [1, 1]
+    last = Shelf.of(meeting.ws("alice")).peer("james").sent[-1]
+    acks = (Ack("alice", last.sequence, last.manifest),)
+
+    def lie(one):
+        return replace(one, sender="james", recipient="carol", sequence=1, acks=acks)
+
+    forge(meeting, "carol", meeting.stick / "answer.bundle", lie)
+    meeting.sync("carol")
+    after = [Shelf.of(meeting.ws("carol")).relayed(), Shelf.of(meeting.ws("carol")).sealed()]
+    assert after == there
+    assert parcel.exists()
+    assert hidden.exists()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+
+from tests.integration.carrykit import stock
 
 
 def made(meeting, *more):
@@ -169,3 +173,91 @@ def test_an_encrypted_bundle_opens_for_its_recipient_alone(meeting, tmp_path):
     command = ["age", "-d", "-i", key, "-o", str(opened), str(meeting.stick / path)]
     assert subprocess.run(command, check=False).returncode == 0
     assert opened.read_bytes().startswith(b"# v2 git bundle\n")
+
+
+def test_a_clone_that_lives_on_bundles_says_so_once(meeting):
+    """What was asked of the home is told in one line that fits; what asks nothing tells nothing."""
+    said = "offline: the home is a stick; what follows is as of the last contact\n"
+    folder = meeting.folder("james")
+    (folder / "a.md").write_text("A\n")
+    stick = str(meeting.stick)
+    ran = meeting.cli("james", "propose", "-m", "A", "--slug", "a")
+    assert ran.code == 0, ran.err
+    assert f"queued: it goes with gitsync bundle sync {stick}" in ran.out
+    assert "cannot be reached" not in ran.err
+    ran = meeting.cli("james", "proposals", "--fetch")
+    assert (ran.code, ran.err) == (0, said)
+    ran = meeting.cli("james", "receipt", "a")
+    assert ran.err.startswith(said)
+    assert f"gitsync bundle sync {stick}" in ran.err
+    assert "gitsync push" not in ran.err
+    ran = meeting.cli("james", "pull")
+    assert (ran.code, ran.err) == (
+        0, "offline: the home is a stick; this is as of the last contact\n",
+    )  # fmt: skip
+    for quiet in (("list",), ("log",), ("proposals",), ("receipt", "a", "--no-fetch")):
+        assert "offline" not in meeting.cli("james", *quiet).err
+    ran = meeting.cli("james", "push")
+    assert ran.code != 0
+    assert ran.err.splitlines()[0] == "error: the home is a stick"
+    assert f"gitsync bundle sync {stick}" in ran.err
+    assert "origin" not in ran.err
+    ran = meeting.cli("james", "withdraw", "a")
+    assert f"queued; send it later: gitsync bundle sync {stick}" in ran.out
+    meeting.stick.rmdir()  # pulled out: nobody knows where it will be next time
+    assert "gitsync bundle sync DIR" in meeting.cli("james", "push").err
+
+
+def test_a_home_that_takes_the_place_of_a_stick_is_asked(meeting):
+    url = ("config", "remote.origin.url")
+    stock(meeting.folder("james"), *url, "/nowhere/at/all.git")
+    ran = meeting.cli("james", "proposals", "--fetch")
+    assert ran.err.count("\n") == 1
+    assert ran.err.startswith("offline: the remote origin cannot be reached")
+    ran = meeting.cli("james", "proposals", "--fetch", tty=True)
+    shown = re.sub(r"\x1b\[[0-9]*m", "", ran.err)
+    assert shown.count("\n") > 1
+    assert all(len(line) <= 80 for line in shown.splitlines())
+    stock(meeting.folder("james"), "config", "--unset", url[1])
+    ran = meeting.cli("james", "proposals", "--fetch")
+    assert ran.err.startswith("offline: no home is set: git knows no remote origin; ")
+
+
+def test_a_stick_is_no_clone_and_a_clone_no_stick(meeting):
+    """What one does at midnight: the wrong folder, a file for a folder, a stick that is out."""
+    made(meeting)
+    there = {one.name for one in meeting.stick.iterdir()}
+    ran = meeting.cli("alice", "-C", "../stick", "bundle", "sync", ".")
+    assert ran.code == 3
+    assert f"gitsync -C CLONE bundle sync {meeting.stick.resolve()}" in ran.err
+    assert "gitsync init" not in ran.err
+    folder = meeting.folder("alice")
+    (folder / "deep").mkdir()
+    for wrong in (".", "deep", ".git"):
+        for args in (("bundle", "sync", wrong), ("witness", "run", "--stick", wrong)):
+            ran = meeting.cli("alice", *args)
+            assert (ran.code, "part of this clone" in ran.err) == (2, True)
+    assert not list(folder.rglob("*.bundle"))
+    (name,) = there
+    ran = meeting.cli("alice", "bundle", "sync", f"../stick/{name}")
+    assert (ran.code, "gitsync bundle import" in ran.err) == (2, True)
+    ran = meeting.cli("alice", "bundle", "sync", "../pulled-out")
+    assert (ran.code, "check that the stick is in" in ran.err) == (3, True)
+    assert {one.name for one in meeting.stick.iterdir()} == there
+
+
+def test_a_copy_that_a_system_has_renamed_counts_once(meeting):
+    meeting.land("notes/a.md", "A\n")
+    path = meeting.bundle("alice", "james")
+    twin = path.with_name(f"{path.stem} (1).bundle")
+    twin.write_bytes(path.read_bytes())
+    ran = meeting.cli("james", "bundle", "import", "../stick")
+    assert ran.code == 0
+    assert ran.out.count("imported bundle") == 1
+    assert ran.out.count("nothing new in bundle") == 1
+    ran = meeting.cli("james", "bundle", "sync", "../stick")
+    assert (ran.code, "imported" in ran.out) == (0, False)
+    meeting.sync("alice")
+    meeting.sync("james")
+    assert not path.exists()
+    assert not twin.exists()

@@ -9,6 +9,8 @@ import pytest
 
 from gitsync.domain.carrying import Fate
 from gitsync.domain.errors import EnvironmentFault, UsageError, VerificationError
+from gitsync.services import proving
+from gitsync.services.carrying import arrival, taking
 from gitsync.services.carrying.rounds import witness_at
 from gitsync.services.leasing.desk import known_locks
 from gitsync.services.leasing.renewing import note_leases, renew
@@ -49,6 +51,36 @@ def test_a_bundle_is_one_for_stock_git(meeting, tmp_path):
     stock(james, "fetch", "--quiet", str(path), "refs/heads/common:refs/heads/seen")
     assert stock(james, "show", "seen:notes/b.md").stdout == b"B\n"
     assert meeting.number("james") == number - 1
+
+
+def test_several_processes_prove_a_long_bundle(meeting, tmp_path, monkeypatch):
+    for number in range(5):
+        meeting.land(f"notes/{number}.md", f"Note {number}\n")
+    path = meeting.bundle("alice")
+    monkeypatch.setattr(proving, "WORTH_A_PROCESS", 2)
+    for module in (arrival, taking):
+        monkeypatch.setattr(module, "processors", lambda: 3)
+    given = []
+    plain = proving.prove_stretch
+
+    def count(pool, call, *args):
+        given.append(call)
+        return submit(pool, call, *args)
+
+    from concurrent.futures import ProcessPoolExecutor
+
+    submit = ProcessPoolExecutor.submit
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", count)
+    (found,) = meeting.take("carol", path)
+    assert (found.outcome, found.before, found.after) == ("imported", 1, 6)
+    assert given.count(plain) == 1  # of five new snapshots two stretches, one of them here
+    assert given.index(plain) == 1  # and its process was begun before there was anything to prove
+    verifier = meeting.ws("carol").verifier(fresh=False)
+    assert [verifier.index.get(verifier.index.snapshot(n)) for n in (1, 4, 6)] == [
+        (1, 1), (4, 4), (6, 6),
+    ]  # fmt: skip
+    # Each other process that was begun is gone with its quarantine.
+    assert not (meeting.ws("carol").repo.state_dir / "carrying/quarantine").exists()
 
 
 def test_an_increment_holds_what_was_not_acknowledged(meeting):

@@ -50,7 +50,7 @@ def run(app: App, options: Options) -> int:
         )  # fmt: skip
         return 0
     app.out.wrapped(f"approved {name} at {tip[:12]}", "  ", "")
-    app.out.line("  sent" if consent.sent else "  queued; send it later: gitsync push")
+    app.out.line("  sent" if consent.sent else f"  queued; send it later: {app.later(ws)}")
     return 0
 
 

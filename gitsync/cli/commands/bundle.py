@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,11 @@ import click
 from gitsync.cli import bundles
 from gitsync.cli.group import Group
 from gitsync.cli.options import argument, define, flag, key_option, option
-from gitsync.domain.errors import UsageError
+from gitsync.domain.errors import EnvironmentFault, UsageError
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
+    from gitsync.services.workspace import Workspace
 
 _SIZE = re.compile(r"([1-9][0-9]{0,11})([kKmMgG]?)")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
@@ -43,7 +45,7 @@ def create(app: App, flags: CreateFlags) -> None:
         readback=flags.readback, key=flags.key,
     )  # fmt: skip
     begun = app.host.monotonic()
-    found = create(app.ledger(), app.host.cwd / flags.target, wanted)
+    found = create(_clone(app), app.host.cwd / flags.target, wanted)
     seconds = app.host.monotonic() - begun
     if app.json:
         app.out.json(app.document("bundle-create", **bundles.created_fields(found)))
@@ -57,6 +59,21 @@ class Where:
 
     name: str
     anchor: str | None = None
+
+
+def _clone(app: App) -> Workspace:
+    """The clone to work in. A stick is none, and nobody is to begin a ledger on it."""
+    from gitsync.services.carrying.unwrapping import found_in
+
+    try:
+        return app.ledger()
+    except EnvironmentFault as error:
+        if error.code == "repo.missing" and found_in(app.host.cwd):
+            error.hint = (
+                "this is a stick: run it in your clone, and name the stick there:\n"
+                f"gitsync -C CLONE bundle sync {shlex.quote(str(app.host.cwd.resolve()))}"
+            )
+        raise
 
 
 def inspect(app: App, where: Where) -> int:
@@ -99,7 +116,7 @@ def take(app: App, flags: ImportFlags) -> int:
     from gitsync.services.carrying.looking import bundles_at
     from gitsync.services.carrying.taking import take_all
 
-    ws = app.ledger()
+    ws = _clone(app)
     paths = bundles_at(app.host, flags.name)
     one = not (app.host.cwd / flags.name).is_dir()
     found = take_all(ws, paths, dry_run=flags.dry_run, anchor=flags.anchor, strict=one)
@@ -125,13 +142,19 @@ def sync(app: App, flags: SyncFlags) -> int:
     from gitsync.services.carrying.sticks import StickOptions, sync
 
     options = StickOptions(flags.encrypt, flags.readback, flags.key)
-    found = sync(app.ledger(), app.host.cwd / flags.folder, options)
+    found = sync(_clone(app), app.host.cwd / flags.folder, options)
     if app.json:
         app.out.json(app.document("bundle-sync", **bundles.synced_fields(found)))
     else:
         bundles.haul_lines(app, found.haul, brief=True)
         bundles.left_lines(app, found)
-        if not (found.haul.taken or found.haul.refused or found.written or found.passed_on):
+        if not (
+            found.haul.taken
+            or found.haul.refused
+            or found.written
+            or found.passed_on
+            or found.sealed
+        ):
             app.out.line("nothing new either way")
     return 1 if found.haul.refused else 0
 

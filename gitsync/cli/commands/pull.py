@@ -70,9 +70,9 @@ def lines(app: App, found: Pulled) -> None:
     """The pull in words."""
     out, space = app.out, found.space
     if found.offline:
-        out.note(
-            Styled("offline: ", "yellow"), "nothing was fetched; this is as of the last contact"
-        )
+        stick = app.ledger().stick
+        why = "the home is a stick" if stick else "nothing was fetched"
+        out.note(Styled("offline: ", "yellow"), f"{why}; this is as of the last contact")
     if found.after > found.before:
         out.line(
             f"{space}@{found.after}: {plural(found.after - found.before, 'new snapshot')}, verified"

@@ -34,7 +34,7 @@ def run(app: App, options: Options) -> int:
     if receipt is None:
         raise RefusedError(
             "receipt.none", f"the witness has not answered {name} yet",
-            hint="it answers at its next run; if it was not sent yet: gitsync push",
+            hint=f"it answers at its next run; if it was not sent yet: {app.later(ws)}",
         )  # fmt: skip
     if app.json:
         from gitsync.codec.receipts import to_dict

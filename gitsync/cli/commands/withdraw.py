@@ -36,7 +36,7 @@ def run(app: App, options: Options) -> None:
         )  # fmt: skip
         return
     app.out.wrapped(f"withdrawn {name}: for good, once the witness has seen it", "  ", "")
-    app.out.line("  sent" if found.sent else "  queued; send it later: gitsync push")
+    app.out.line("  sent" if found.sent else f"  queued; send it later: {app.later(ws)}")
     app.out.line("  your files keep the change; back to what is agreed: git reset --keep common")
 
 

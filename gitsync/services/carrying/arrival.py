@@ -32,6 +32,7 @@ from gitsync.storage.revlist import new_commits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from concurrent.futures import Executor
     from pathlib import Path
 
     from gitsync.domain.ledger.state import State
@@ -64,7 +65,8 @@ class Judged:
 class Arrival:
     """A receiver of refs (see ``Receiver``): a clone, with new objects beside it in quarantine.
 
-    ``anchor`` is the ledger that the refs are to be of.
+    ``anchor`` is the ledger that the refs are to be of. ``provers`` are processes that wait for
+    their part of the proof.
     """
 
     ws: Workspace
@@ -72,6 +74,7 @@ class Arrival:
     held: Held
     anchor: Oid
     source: str
+    provers: Executor | None = None
 
     @property
     def space(self) -> str:
@@ -120,6 +123,7 @@ class Arrival:
             progress=lambda done, total: host.progress("verifying snapshots", done, total),
             repo=self.quarantine.git_dir,
             jobs=processors(),
+            provers=self.provers,
         )
 
     # -- the chain ----------------------------------------------------------------------------

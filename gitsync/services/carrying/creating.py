@@ -26,6 +26,7 @@ from gitsync.domain.objects import MODE_FILE, Commit, Oid
 from gitsync.domain.records import CommitRecord
 from gitsync.services.carrying.holding import CHAIN, held, kind_of
 from gitsync.services.carrying.opening import FILE, KIND
+from gitsync.services.carrying.sealed import sealed_name
 from gitsync.services.carrying.shelf import Shelf, bundle_name
 from gitsync.storage import agefile, effects, quarantine
 from gitsync.storage.bundlefile import bundle_pieces, pieces_of, read_back, write_bundle
@@ -107,7 +108,7 @@ def _create(ws: Workspace, shelf: Shelf, target: Path, options: CreateOptions) -
     refs = {**draft.manifest.refs(), MANIFEST_REF: ident}
     header = bundleheader.encode(draft.manifest.needs, refs)
     # The name of an encrypted file tells nothing of what is in it.
-    name = f"{ws.host.random(6).hex()}.age" if keys else bundle_name(draft.manifest, ident)
+    name = sealed_name(ident) if keys else bundle_name(draft.manifest, ident)
     path = target / name if target.is_dir() else target
     _check_room(ws, path.parent, draft)
     # First, so that a number is never given to two bundles that are not the same.

@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, GitsyncError, UsageError, VerificationError
-from gitsync.services.carrying.arrival import Arrival
 from gitsync.services.carrying.holding import held
 from gitsync.services.carrying.opening import check_sender, open_signed
 from gitsync.services.carrying.shelf import Shelf
-from gitsync.services.carrying.taking import check_anchor, check_ledger, check_whole, unlocker
+from gitsync.services.carrying.taking import check_anchor, check_ledger, checked, unlocker
 from gitsync.services.carrying.unwrapping import found_in, plain
 from gitsync.services.workspace import Workspace
 from gitsync.storage import effects, gitcli
@@ -144,18 +143,9 @@ def _prove(host: Host, path: Path, anchor: str | None) -> Proof:
                     hint="verify it in a clone that has it, or have a complete one written:\n"
                     "gitsync bundle create DIR --full",
                 )
-            check_whole(ws, opened, apart, here)
-            source = f"the bundle {path.name}"
-            arrival = Arrival(ws, apart, here, opened.manifest.ledger, source)
-            judged = arrival.judge(
-                opened.manifest.changes, opened.manifest.common, opened.manifest.number
-            )
-            judged.verifier.index.close()
-            moves = {one.ref: one.new for one in opened.manifest.changes if one.new is not None}
-            check_sender(opened, apart.facts, judged.state, {**here.refs, **moves})
-            return Proof(
-                path, opened.manifest, judged.state.number, opened.file.objects, _left_out(judged)
-            )
+            with checked(ws, opened, apart, here) as judged:
+                number, left_out = judged.state.number, _left_out(judged)
+            return Proof(path, opened.manifest, number, opened.file.objects, left_out)
 
 
 def _left_out(judged: Judged) -> tuple[tuple[str, str], ...]:

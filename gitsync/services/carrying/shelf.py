@@ -102,6 +102,16 @@ class Shelf:
         """Bundles for others that are to be passed on."""
         return _bundles(self.root / "relay")
 
+    @property
+    def sealed_folder(self) -> Path:
+        """Where encrypted bundles for others lie."""
+        return self.root / "sealed"
+
+    def sealed(self) -> list[Path]:
+        """Encrypted bundles for others, the oldest first."""
+        folder = self.sealed_folder
+        return sorted(folder.glob("*.age")) if folder.is_dir() else []
+
     def put_aside(self, manifest: Manifest, ident: Oid, path: Path) -> Path:
         """Keep a copy of a bundle that cannot be taken yet; returns where."""
         return self._store("held", manifest, ident, path)

@@ -6,18 +6,21 @@ so; until then the next one holds it again.
 
 from __future__ import annotations
 
+import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.carrying import ANYBODY, holding_of
-from gitsync.domain.errors import EnvironmentFault, GitsyncError, RefusedError
+from gitsync.domain.errors import EnvironmentFault, GitsyncError, RefusedError, UsageError
+from gitsync.services.carrying import sealed
 from gitsync.services.carrying.creating import Created, CreateOptions, create
 from gitsync.services.carrying.holding import CHAIN, held, kind_of
-from gitsync.services.carrying.opening import open_signed
+from gitsync.services.carrying.opening import check_sender, open_signed
 from gitsync.services.carrying.shelf import Shelf
 from gitsync.services.carrying.stickrepo import RepoSynced, repositories, sync_repository
 from gitsync.services.carrying.taking import Haul, reopened, take_all, unlocker
-from gitsync.services.carrying.unwrapping import found_in, plain
+from gitsync.services.carrying.unwrapping import files_of, found_in, plain
 from gitsync.storage.bundlefile import copy_file
 from gitsync.storage.durable import remove_file
 from gitsync.storage.refs import RefUpdate
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 
     from gitsync.domain.carrying import Manifest
     from gitsync.domain.objects import Oid
+    from gitsync.services.carrying.opening import Opened
+    from gitsync.services.carrying.sealed import Sealed
     from gitsync.services.workspace import Workspace
 
 
@@ -43,13 +48,15 @@ class StickOptions:
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """What was imported, written, passed on and cleared away, and the repositories met there."""
+    """What was imported, written, passed on and cleared away, the repositories met there, and the
+    encrypted bundles that were kept for others."""
 
     haul: Haul
     written: tuple[Created, ...]
     passed_on: tuple[Path, ...]
     cleared: tuple[Path, ...]
     repositories: tuple[RepoSynced, ...] = ()
+    sealed: tuple[Sealed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +64,17 @@ class Parcel:
     """A bundle on the stick that could be read."""
 
     path: Path
-    manifest: Manifest
-    ident: Oid
+    opened: Opened
+
+    @property
+    def manifest(self) -> Manifest:
+        """What it says."""
+        return self.opened.manifest
+
+    @property
+    def ident(self) -> Oid:
+        """The id of its manifest."""
+        return self.opened.ident
 
 
 def sync(ws: Workspace, folder: Path, options: StickOptions) -> Synced:
@@ -68,12 +84,28 @@ def sync(ws: Workspace, folder: Path, options: StickOptions) -> Synced:
 
 
 def receive(ws: Workspace, folder: Path) -> tuple[Haul, tuple[RepoSynced, ...]]:
-    """Take over all on a stick that is new here, or is to be passed on."""
+    """Take over all on a stick that is new here, or is to be passed on.
+
+    Raises UsageError ``bundle.file``, ``bundle.in-clone``, EnvironmentFault ``bundle.unreadable``.
+    """
+    if folder.is_file():
+        raise UsageError(
+            "bundle.file", f"{folder.name} is a file, and a stick is a folder",
+            hint=f"gitsync bundle import {shlex.quote(str(folder))}",
+        )  # fmt: skip
     if not folder.is_dir():
         raise EnvironmentFault(
             "bundle.unreadable", f"there is no folder {folder}",
             hint="check that the stick is in, and mounted",
         )  # fmt: skip
+    here = folder.resolve()
+    for own in (ws.repo.work_tree, ws.repo.git_dir, ws.repo.common_dir):
+        # The next snapshot would hold the bundles, and bundles would hold that snapshot.
+        if own is not None and (own.resolve() == here or own.resolve() in here.parents):
+            raise UsageError(
+                "bundle.in-clone", f"{folder} is part of this clone, and no stick",
+                hint="name the stick's folder: gitsync bundle sync /media/stick",
+            )  # fmt: skip
     shelf = Shelf.of(ws)
     parcels, unread = _parcels(ws, folder)
     known = {one.path for one in parcels if _is_known(ws, shelf, one)}
@@ -95,13 +127,13 @@ def _parcels(ws: Workspace, folder: Path) -> tuple[list[Parcel], list[Path]]:
             with plain(path, unlocker(ws.host, ws)) as (file, _):
                 opened = open_signed(file)
         except RefusedError as error:
-            if error.code != "bundle.sealed":  # somebody else's, and nobody else can tell whose
+            if error.code != "bundle.sealed" or sealed.is_for(ws, path):
                 unread.append(path)
             continue
         except EnvironmentFault:
             unread.append(path)
             continue
-        found.append(Parcel(path, opened.manifest, opened.ident))
+        found.append(Parcel(path, opened))
     return found, unread
 
 
@@ -131,7 +163,7 @@ def send(
     for recipient in _recipients(ws, shelf, options):
         if recipient is None and served:
             continue  # whoever finds the stick has what to begin with
-        if _lies_there(ws, shelf, recipient, parcels):
+        if _lies_there(ws, shelf, folder, recipient, parcels):
             continue
         wanted = CreateOptions(
             recipient=recipient, encrypt=options.encrypt, readback=options.readback, key=options.key
@@ -139,10 +171,11 @@ def send(
         created = create(ws, folder, wanted)
         if created.written is not None:
             written.append(created)
-    passed = _pass_on(shelf, folder, parcels)
+    unread = sealed.keep(ws, shelf, folder)
     # Only now: what takes its place has been written and read back.
     cleared = _clear(ws, shelf, folder, {path for path, _ in haul.refused})
-    return Synced(haul, tuple(written), tuple(passed), tuple(cleared), repos)
+    passed = [*_pass_on(shelf, folder, parcels), *sealed.pass_on(ws, shelf, folder)]
+    return Synced(haul, tuple(written), tuple(passed), tuple(cleared), repos, unread)
 
 
 def _recipients(ws: Workspace, shelf: Shelf, options: StickOptions) -> list[str | None]:
@@ -152,7 +185,7 @@ def _recipients(ws: Workspace, shelf: Shelf, options: StickOptions) -> list[str 
 
 
 def _lies_there(
-    ws: Workspace, shelf: Shelf, recipient: str | None, parcels: Iterable[Parcel]
+    ws: Workspace, shelf: Shelf, folder: Path, recipient: str | None, parcels: Iterable[Parcel]
 ) -> bool:
     """Whether the newest bundle for somebody is on the stick, and says all there is to say."""
     peer = shelf.peer(recipient or ANYBODY)
@@ -162,6 +195,8 @@ def _lies_there(
     number = here.position.number if here.position is not None else 0
     if holding_of(here.refs, number, ws.space) != last.holding:
         return False
+    if (folder / sealed.sealed_name(last.manifest)).is_file():
+        return True
     return any(one.ident == last.manifest for one in parcels)
 
 
@@ -179,20 +214,35 @@ def _pass_on(shelf: Shelf, folder: Path, parcels: Iterable[Parcel]) -> list[Path
 def _clear(ws: Workspace, shelf: Shelf, folder: Path, refused: set[Path]) -> list[Path]:
     """Remove from the stick, and from here, what nobody needs any more."""
     parcels = [one for one in _parcels(ws, folder)[0] if one.path not in refused]
+    vouched = _vouched(ws, parcels)
     acked = {
-        (ack.domain, one.manifest.sender): ack.sequence
-        for one in sorted(parcels, key=lambda each: each.manifest.sequence)
-        for ack in one.manifest.acks
+        (ack.domain, manifest.sender): ack.sequence
+        for manifest in sorted(vouched, key=lambda each: each.sequence)
+        for ack in manifest.acks
     }
     gone = [one.path for one in parcels if _is_done(ws, shelf, one, parcels, acked)]
     for path in gone:
-        for part in _files_of(path):
+        for part in files_of(path):
             remove_file(part)
     for path in shelf.relayed():
         manifest = open_signed(path).manifest
         if acked.get((manifest.sender, manifest.recipient), 0) >= manifest.sequence:
             shelf.drop(path)
-    return gone
+    answers = sealed.answered(vouched)
+    sealed.forget(ws, shelf, answers)
+    return [*gone, *sealed.clear(ws, shelf, folder, answers)]
+
+
+def _vouched(ws: Workspace, parcels: Iterable[Parcel]) -> list[Manifest]:
+    """What was signed by the one that it names as its sender. Nobody has asked that yet of what
+    was not imported again, and what it claims to answer would be let go."""
+    state, refs = ws.state(), held(ws).refs
+    found = []
+    for one in parcels:
+        with suppress(GitsyncError):
+            check_sender(one.opened, ws.facts, state, refs)
+            found.append(one.manifest)
+    return found
 
 
 def _is_done(
@@ -218,16 +268,6 @@ def _is_done(
         taken = received is not None and received.sequence >= manifest.sequence
         return taken and peer.told == received
     return acked.get((manifest.sender, manifest.recipient), 0) >= manifest.sequence
-
-
-def _files_of(path: Path) -> list[Path]:
-    """A bundle's files: the list of volumes first, so that they are nothing at once."""
-    from gitsync.codec import volumes
-
-    if path.name.endswith(volumes.SUFFIX):
-        stem = path.name.removesuffix(volumes.SUFFIX)
-        return [path, *sorted(path.parent.glob(f"{stem}.[0-9][0-9][0-9]"))]
-    return [path]
 
 
 def deliver(ws: Workspace) -> tuple[str, ...]:

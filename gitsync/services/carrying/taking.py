@@ -6,6 +6,7 @@ kept aside, what is for somebody else to be passed on.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,9 @@ from gitsync.services.carrying.opening import check_sender, open_signed
 from gitsync.services.carrying.shelf import Shelf
 from gitsync.services.carrying.unwrapping import plain
 from gitsync.services.chain import ready_index
+from gitsync.services.proving import cut, provers
 from gitsync.services.refview import CARRIED
+from gitsync.services.workspace import processors
 from gitsync.storage.bundlefile import check_pack
 from gitsync.storage.durable import make_folder
 from gitsync.storage.quarantine import quarantine
@@ -26,7 +29,7 @@ from gitsync.storage.refs import RefUpdate
 from gitsync.storage.repository import Repository
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from gitsync.domain.carrying import Manifest
@@ -201,12 +204,7 @@ def _opened(
                 "the bundle builds on others, and nothing of the ledger is here",
                 hint="begin with a complete one: gitsync bundle create --full",
             )  # fmt: skip
-        check_whole(ws, opened, apart, here)
-        arrival = Arrival(ws, apart, here, manifest.ledger, f"the bundle {opened.file.path.name}")
-        judged = arrival.judge(manifest.changes, manifest.common, manifest.number)
-        try:
-            moves = {one.ref: one.new for one in manifest.changes if one.new is not None}
-            check_sender(opened, apart.facts, judged.state, {**here.refs, **moves})
+        with checked(ws, opened, apart, here) as judged:
             acknowledged = _acknowledged(ws, shelf, opened, dry_run=dry_run)
             done = replace(
                 done, verdicts=judged.verdicts, after=judged.state.number, acknowledged=acknowledged
@@ -220,8 +218,6 @@ def _opened(
                 settle(ws, here, judged)
             else:
                 ws.write_roster(judged.state)  # the last step of an import that was cut off
-        finally:
-            judged.verifier.index.close()
     _remember(shelf, opened, judged.verdicts)
     return replace(done, outcome=TAKEN if news else NOTHING), ws
 
@@ -241,6 +237,28 @@ def check_ledger(ws: Workspace, manifest: Manifest) -> None:
         raise VerificationError(
             "bundle.other-space", f"the bundle is of the space {manifest.space}, not {ws.space}"
         )
+
+
+@contextmanager
+def checked(ws: Workspace, opened: Opened, apart: Quarantine, here: Held) -> Iterator[Judged]:
+    """All of a bundle, held against the ledger; its position index is open within the block.
+
+    Raises what ``check_whole``, ``Arrival.judge`` and ``check_sender`` raise.
+    """
+    manifest = opened.manifest
+    before = here.position.number if here.position is not None else 0
+    others = len(cut(manifest.number - before, processors())) - 1
+    with provers(others, apart.git_dir) as waiting:
+        check_whole(ws, opened, apart, here)
+        source = f"the bundle {opened.file.path.name}"
+        arrival = Arrival(ws, apart, here, manifest.ledger, source, waiting)
+        judged = arrival.judge(manifest.changes, manifest.common, manifest.number)
+    try:
+        moves = {one.ref: one.new for one in manifest.changes if one.new is not None}
+        check_sender(opened, apart.facts, judged.state, {**here.refs, **moves})
+        yield judged
+    finally:
+        judged.verifier.index.close()
 
 
 def check_whole(ws: Workspace, opened: Opened, apart: Quarantine, here: Held) -> None:
