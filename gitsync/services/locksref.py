@@ -70,15 +70,22 @@ def next_act(
 class LocksChain(SideChain):
     """The locks ref from where it was last verified: every act on it signed, and by the rules."""
 
-    def check_acts(self, ledger: Oid, settings: list[Settings]) -> None:
+    def check_acts(
+        self, ledger: Oid, settings: list[Settings], newest: list[Settings] | None = None
+    ) -> None:
         """Prove every new commit of the chain under one of the given positions' settings.
+
+        What came after the tip that the newest snapshot names was written under the ``newest`` of
+        them, so a key that was taken off the roster long before writes nothing there.
 
         Raises VerificationError ``locks.unknown-key``, ``locks.bad-act``, or FormatError.
         """
         for oid in self._new:
+            late = 0 <= self._last < self._rank[oid]
+            able = newest if newest is not None and late else settings
             commit, key = self._facts.commit(oid), self._facts.signer(oid)
             # Before anything that a stranger wrote is read.
-            if not any(one.roster.person(key.blob) for one in settings):
+            if not any(one.roster.person(key.blob) for one in able):
                 raise self._unknown(oid, key)
             if not commit.parents:
                 self._check_first(oid)
@@ -95,7 +102,7 @@ class LocksChain(SideChain):
                     f"the commit {oid[:12]} cannot count: {error.message}",
                     hint=self._mend(oid),
                 ) from None
-            self._prove(oid, before, after, act, settings)
+            self._prove(oid, before, after, act, able)
 
     def _check_first(self, oid: Oid) -> None:
         locks = self._facts.locks(oid)

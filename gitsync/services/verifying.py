@@ -135,11 +135,12 @@ class Verifier:
             raise VerificationError("tag.missing", f"{self.space}@1 has no tag")
         receipts.check_signatures(settings)
         anchor = last.state.ledger if last else chain[0]
-        locks.check_acts(anchor, settings)
         state = last.state if last else None
         if step is not None:
             state = load_state(self.facts, anchor, self.space, step.oid)
         assert state is not None  # noqa: S101 - one of the two is set, or we have raised
+        newest = self._settings_around(state) if upto is None else None
+        locks.check_acts(anchor, settings, newest)
         end = first_number + len(chain) - 1
         pending = () if upto is not None else tuple(range(state.number + 1, end + 1))
         position = VerifiedPosition(
@@ -173,15 +174,14 @@ class Verifier:
                 yield from collect()
 
     def _settings_until(self, last: Proven | None) -> list[Settings]:
-        """The settings under which side commits may have been signed that are not verified yet.
+        """The settings under which side commits may have been signed that are not verified yet."""
+        return [] if last is None else self._settings_around(last.state)
 
-        The snapshot before the last one counts: what came with that was signed under it.
-        """
-        if last is None:
-            return []
-        parents = self.facts.commit(last.state.commit).parents
+    def _settings_around(self, state: State) -> list[Settings]:
+        """Those of a snapshot and of the one before: what came with it was signed under that."""
+        parents = self.facts.commit(state.commit).parents
         before = [self.facts.settings(self.facts.commit(one).tree) for one in parents[:1]]
-        return [*before, last.state.settings]
+        return [*before, state.settings]
 
     def _chain(
         self, view: RefView, tip: Oid, *, full: bool, anew: bool

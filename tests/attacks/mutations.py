@@ -136,6 +136,8 @@ MUTATIONS: tuple[Mutation, ...] = (
       'return settings.roster.person(key.blob) == person_of(actor_of(act) or "")', "return True"),
     M("test_a_lease_broken_by_whoever_may_not", "domain/leases/acts.py",
       "if role is None or person_of(act.actor) not in role.people:", "if role is None:"),
+    M("test_a_lease_taken_by_whoever_left_long_ago", "services/verifying.py",
+      "locks.check_acts(anchor, settings, newest)", "locks.check_acts(anchor, settings)"),
     M("test_a_token_that_was_taken_over", "domain/ledger/leasing.py",
       "    check_tokens(locks, writer)\n", ""),
     M("test_a_write_around_a_lease", "services/replay.py",

@@ -15,7 +15,8 @@ from gitsync.domain.objects import Commit
 from gitsync.services.deciding import sign_commit
 from gitsync.services.heartbeats import next_beat
 from gitsync.storage.lockstree import write_locks
-from tests.integration.ledgerkit import Hand, check, plan
+from tests.attacks.kit import key_line
+from tests.integration.ledgerkit import Hand, check, plan, policy_edit
 
 HOUR = 3600
 
@@ -120,6 +121,24 @@ def test_a_lease_broken_by_whoever_may_not(ledger, hand):
     locks = hand.locks()
     forced(hand, "carol", Break("carol", 1, "mine"), replace(locks, leases={}))
     stopped(ledger, hand, "locks.bad-act")
+
+
+def test_a_lease_taken_by_whoever_left_long_ago(ledger, hand):
+    """A key that was taken off the roster takes nothing, also where all is seen for the first
+    time, with the settings under which that key counted."""
+    artifact(ledger, hand)
+    roster = hand.read(".gitsync/allowed_signers").splitlines(keepends=True)
+    kept = "".join(line for line in roster if not line.startswith("carol ")) + "\n"
+    new = (kept + key_line(hand, "carol", "carol-new")).encode()
+    files = {".gitsync/policy.yaml": policy_edit(hand), ".gitsync/allowed_signers": new}
+    hand.propose("alice/rotate", hand.change("alice", files))
+    ledger.witness()
+    hand.reopen()
+    edit(hand, "alice")
+    ledger.witness()
+    assert hand.number() == 4
+    hand.lease("carol", "ids:plan-aaaaaa")
+    stopped(ledger, hand, "locks.unknown-key")
 
 
 def test_a_token_that_was_taken_over(ledger, hand):
