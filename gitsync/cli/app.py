@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from gitsync.cli.freshness import freshness_json
 from gitsync.cli.output import Output, Styled
-from gitsync.cli.text import clean, wrap
 from gitsync.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,13 +25,14 @@ Found = TypeVar("Found")
 class App:
     """The context of one command. ``json`` is set when results are to be JSON documents,
     ``fresh`` when the age of what they rest on is to be told; ``scan`` is one of the files here
-    that was begun before anything else."""
+    that was begun before anything else, ``read`` the clone that artifacts were read from."""
 
     host: Host
     out: Output
     json: bool = False
     fresh: bool = False
     scan: WorkScan | None = None
+    read: Workspace | None = None
 
     def workspace(self) -> Workspace:
         """The clone that the command runs in. Raises EnvironmentFault ``repo.missing``."""
@@ -46,14 +46,18 @@ class App:
         *,
         at: str | None = None,
         cache: bool = True,
+        ahead: Callable[[Workspace], None] | None = None,
     ) -> Found:
-        """What ``use`` makes of the artifacts here, or at a position."""
+        """What ``use`` makes of the artifacts here, or at a position. ``ahead`` is done while git
+        looks at the files, if it has not ended by then: what will be needed anyway."""
         from gitsync.services.catalogue import reading
 
-        ws = self.ledger()
+        self.read = ws = self.ledger()
         scan = None
         if self.scan is not None and at is None and self.scan.git_dir == ws.repo.git_dir:
             scan, self.scan = self.scan, None
+        if ahead is not None and scan is not None and scan.running:
+            ahead(ws)
         return reading(ws, use, at=at, cache=cache, scan=scan)
 
     def close(self) -> None:
@@ -82,17 +86,9 @@ class App:
             if error.code != "remote.unreachable":
                 raise
             if not self.json:
-                self.offline(error.message)
+                why = f"{error.message}; what follows is as of the last contact"
+                self.out.told(Styled("offline: ", "yellow"), why, " " * 9)
             return known_view(ws)
-
-    def offline(self, why: str) -> None:
-        """Say, on standard error, that what follows may be old."""
-        first, *more = wrap(
-            clean(f"{why}; what follows is as of the last contact"), self.out.width - 9
-        )
-        self.out.note(Styled("offline: ", "yellow"), first)
-        for line in more:
-            self.out.note(" " * 9, line)
 
     def later(self, ws: Workspace) -> str:
         """The command that sends what the home has not got yet."""

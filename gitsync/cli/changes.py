@@ -38,8 +38,11 @@ def field_lines(app: App, change: ArtifactDiff, indent: str = "  ") -> None:
     if change.before and change.after and change.before.path != change.after.path:
         app.out.wrapped(f"{change.before.path} -> {change.after.path}", indent * 2, indent)
     for one in change.fields:
-        after = value(one.after)
-        said = after if change.before is None else f"{value(one.before)} -> {after}"
+        before, after = value(one.before), value(one.after)
+        # All of one that is new or gone is so: the arrow would say the same in each line.
+        said = after if change.before is None else before
+        if change.before and change.after:
+            said = f"{before} -> {after}"
         app.out.wrapped(f"{clean(one.name)}: {said}", indent * 2, indent)
 
 

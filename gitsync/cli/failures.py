@@ -44,9 +44,9 @@ def show(out: Output, error: GitsyncError, *, as_json: bool) -> int:
         out.json_error(document(error))
     elif error.kind is not Kind.INTERRUPTED:
         first, *more = str(error).split("\n")
-        out.note(Styled("error: ", "red"), first)
+        out.told(Styled("error: ", "red"), first, " " * 7)
         for line in more:
-            out.note("       ", line)
+            out.told(" " * 7, line, " " * 7)
         for at, line in enumerate((error.hint or "").splitlines()):
             out.note("hint:  " if at == 0 else "       ", line)
     return int(error.kind)

@@ -39,6 +39,12 @@ def lease_json(locks: Locks, lease: Lease) -> dict[str, Any]:
     }
 
 
+def held_line(app: App, lease: Lease, indent: str) -> None:
+    """Who holds an artifact that something else is told about."""
+    note = f": {lease.note}" if lease.note else ""
+    app.out.wrapped(f"held by {lease.holder} under lease {lease.token}{note}", indent, indent)
+
+
 def standing(locks: Locks, lease: Lease) -> str | Styled:
     """How a lease stands, with what is exceptional in a colour."""
     found = locks.standing(lease)

@@ -27,7 +27,7 @@ class Acquire:
     next_query: str | None = None
     seconds: float | None = None
     note: str | None = None
-    on_request: str = "ask"
+    on_request: str | None = None
     escalate_to: tuple[str, ...] = ()
     offline_until: int | None = None
 
@@ -43,13 +43,16 @@ def run_acquire(app: App, options: Acquire) -> None:
             "lease.subject", "say either what to take, or --next QUERY",
             hint="gitsync lock acquire tree:plan-k7x\ngitsync lock acquire --next 'is:open'",
         )  # fmt: skip
-    seconds = int(options.seconds or DEFAULT_SECONDS)
+    seconds = None if options.seconds is None else int(options.seconds)
     note = printable(options.note or "", 400)
     if options.offline_until is not None:
         away = options.offline_until - app.host.seconds()
         if away <= 0:
-            raise UsageError("lease.seconds", "--offline-until lies in the past")
-        seconds = max(seconds, away)
+            raise UsageError(
+                "lease.seconds", "--offline-until lies in the past",
+                hint="say when you are back, for example --offline-until 2026-12-01T18:00",
+            )  # fmt: skip
+        seconds = max(DEFAULT_SECONDS if seconds is None else seconds, away)
         note = f"{note}; offline" if note else "offline"
     ws = app.ledger()
     taken = acquire(
@@ -65,7 +68,7 @@ def run_acquire(app: App, options: Acquire) -> None:
         app.out.json(app.document("lock", lease=found, again=taken.again))
         return
     word = "is yours already" if taken.again else "is yours"
-    app.out.line(f"{', '.join(lease.subjects)} {word}: lease {lease.token}")
+    app.out.wrapped(f"{', '.join(lease.subjects)} {word}: lease {lease.token}", "  ", "")
     app.out.line(f"commands of this clone keep it; without any it lapses in {span(lease.seconds)}")
     app.out.steps(
         "Next:",
@@ -101,7 +104,7 @@ def run_renew(app: App, _options: Nothing) -> int:
     leases = known_locks(ws).leases
     for token in tokens:
         what = ", ".join(leases[token].subjects) if token in leases else ""
-        app.out.line(f"lease {token} is kept: {what}")
+        app.out.wrapped(f"lease {token} is kept: {what}", "  ", "")
     _lost(app, lost)
     return 1 if lost else 0
 
@@ -130,7 +133,8 @@ def run_release(app: App, options: Release) -> None:
         _list_json(app, known_locks(ws), found)
         return
     for lease in found:
-        app.out.line(f"lease {lease.token} is given back: {', '.join(lease.subjects)}")
+        subjects = ", ".join(lease.subjects)
+        app.out.wrapped(f"lease {lease.token} is given back: {subjects}", "  ", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +188,7 @@ def _ask(app: App, options: Look) -> Workspace:
         if error.code != "remote.unreachable":
             raise
         if not app.json:
-            app.out.note(Styled("offline: ", "yellow"), error.message)
+            app.out.told(Styled("offline: ", "yellow"), error.message, " " * 9)
             app.out.note("what follows is as of the last contact")
     return ws
 
@@ -248,7 +252,7 @@ def run_who(app: App, options: Look) -> int:
     lease = live[0]
     who = "you" if lease.holder == ws.me() else lease.holder
     note = f": {lease.note}" if lease.note else ""
-    app.out.line(f"{options.text} is held by {who} under lease {lease.token}{note}")
+    app.out.wrapped(f"{options.text} is held by {who} under lease {lease.token}{note}", "  ", "")
     return 1 if foreign else 0
 
 
@@ -289,7 +293,9 @@ def run_answer(app: App, options: Reply) -> None:
     from gitsync.services.leasing.asking import AnswerOptions, answer
 
     if options.until is not None and options.verdict != "wait":
-        raise UsageError("lease.answer", "only 'wait' has an end")
+        raise UsageError(
+            "lease.answer", "only 'wait' has an end", hint="leave --until out, or answer wait"
+        )
     message = printable(options.message or "", 400)
     asked = answer(
         app.ledger(), AnswerOptions(options.request, options.verdict, options.until, message)

@@ -87,6 +87,16 @@ class Output:
         """One line about the result, to standard error."""
         self._write(self.streams.stderr, pieces)
 
+    def told(self, first: Piece, value: str, indent: str) -> None:
+        """Prose to standard error after ``first``: broken to the width of a terminal, and one line
+        elsewhere, for programs that look for words in it."""
+        lines = [text.clean(value)]
+        if self.streams.stderr.isatty():
+            room = (self.width if self.tty else max(40, _columns(self.env))) - text.width(indent)
+            lines = list(text.wrap(lines[0], room))
+        for at, line in enumerate(lines):
+            self.note(indent if at else first, line)
+
     def block(self, value: str, indent: str = "") -> None:
         """A text of several lines, each made safe."""
         for one in text.clean_lines(value):
@@ -115,17 +125,18 @@ class Output:
         """Columns in the width of the terminal.
 
         The last one is cut on a terminal, and in a pipe only if there are no heads; it goes on in
-        the next line if ``whole``, and stands on a line of its own where it has no room.
+        the next line if ``whole``, and stands on a line of its own where a terminal has no room.
         """
         last = len(heads) - 1
         cells = [[text.cut(_plain(piece), MAX_COLUMN) for piece in row[:last]] for row in rows]
         wide = [max(text.width(row[at]) for row in (heads, *cells)) for at in range(last)]
         lead = sum(wide) + 2 * last
-        below = lead + LEAST > self.width and not whole
+        fits = self.tty or not any(heads)  # what programs read is neither cut nor broken
+        below = lead + LEAST > self.width and not whole and fits
         if any(heads):
             shown = [*map(text.pad, heads, wide), *([] if below else heads[last:])]
             self.line("  ".join(shown).rstrip())
-        cut = not whole and (self.tty or not any(heads))
+        cut = not whole and fits
         lead = 4 if below else lead
         for row, plain in zip(rows, cells, strict=True):
             pieces = [

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from gitsync.cli.app import App
     from gitsync.services.catalogue import Catalogue
+    from gitsync.services.workspace import Workspace
     from gitsync.storage.artifactview import Row
 
 COLUMNS = ("id", "type", "status", "owner", "title", "path")
@@ -72,34 +73,49 @@ def show_rows(app: App, rows: Sequence[Row], form: str | None) -> None:
 def table(app: App, rows: Sequence[Row]) -> None:
     """Id, type, status, owner and title in columns; what cannot be read says why, below."""
     held = _held(app, rows)
+    pieces = [_pieces(row, brief=app.out.tty) for row in rows]
     if held:
         heads = ("ID", "TYPE", "STATUS", "OWNER", "HELD BY", "TITLE")
-        cells = [(*(one := _pieces(row))[:4], held.get(row.path, "-"), one[4]) for row in rows]
+        cells = [
+            (*one[:4], held.get(row.path, "-"), one[4])
+            for row, one in zip(rows, pieces, strict=True)
+        ]
         app.out.table(heads, cells)
     else:
-        app.out.table(("ID", "TYPE", "STATUS", "OWNER", "TITLE"), [_pieces(row) for row in rows])
+        app.out.table(("ID", "TYPE", "STATUS", "OWNER", "TITLE"), pieces)
     for row in rows:
         if row.problem:
             app.out.wrapped(row.problem, "    ", "unreadable: ")
+
+
+def look_ahead(ws: Workspace) -> None:
+    """Read what a table will say of leases: it is remembered as long as the clone is open."""
+    from gitsync.services.leasing.glance import locks_here
+
+    with ws.repo.few_objects():
+        locks_here(ws)
 
 
 def _held(app: App, rows: Sequence[Row]) -> dict[str, str]:
     """Who holds a lease on which of the artifacts, by path."""
     from gitsync.services.leasing.glance import holders_of, locks_here
 
-    ws = app.ledger()
-    held = holders_of(locks_here(ws), ((row.id, row.path) for row in rows))
+    ws = app.read or app.ledger()
+    with ws.repo.few_objects():
+        held = holders_of(locks_here(ws), ((row.id, row.path) for row in rows))
     return {
         path: "you" if lease.holder == ws.me() else lease.holder for path, lease in held.items()
     }
 
 
-def _pieces(row: Row) -> tuple[Piece, ...]:
+def _pieces(row: Row, *, brief: bool) -> tuple[Piece, ...]:
     if row.problem:
         return ("?", "?", Styled("unreadable", "red"), "?", row.path)
-    return (
-        row.id or "?", row.type or "-", row.status or "-", row.owner or "-", row.title or "-"
-    )  # fmt: skip
+    owner = row.owner or "-"
+    first, *more = [name.strip() for name in owner.split(",") if name.strip()] or ["-"]
+    if brief and more:
+        owner = f"{first} +{len(more)}"  # all of them would leave no room for titles
+    return (row.id or "?", row.type or "-", row.status or "-", owner, row.title or "-")
 
 
 def _cell(row: Row, name: str) -> str:

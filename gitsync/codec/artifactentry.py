@@ -49,7 +49,7 @@ class Entry:
 def entry_of(raw: bytes, vocabulary: Vocabulary) -> Entry | None:
     """What a file's content says; None where it is no artifact: no front matter, or no id.
 
-    A header that cannot be read makes an entry with a ``problem``, as ``codec.schemafile.head``
+    A header that cannot be read makes an entry with a ``problem``, as ``frontmatter_head.head``
     would raise it, in which PATH_MARK stands for the path.
     """
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gitsync.codec.frontmatter_head import head, head_of
 from gitsync.codec.policyfile import parse_arrow
 from gitsync.codec.yamltext_typed import Reader, load_present
 from gitsync.domain.artifacttype import ArtifactType, Guard, Move
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from gitsync.codec.yamltext import Path
     from gitsync.codec.yamltext_shapes import TypeShape
 
-__all__ = ["FILE", "compose", "head", "head_of", "parse"]
 
 FILE = ".gitsync/schema.yaml"
 

@@ -45,7 +45,7 @@ def main(args: Sequence[str], env: Mapping[str, str] | None = None) -> int:
         return 0 if wanted else 2
     env = os.environ if env is None else env
     try:
-        return _merge(args, env)
+        code = _merge(args, env)
     except KeyboardInterrupt:
         return 130
     except Exception as error:
@@ -53,7 +53,18 @@ def main(args: Sequence[str], env: Mapping[str, str] | None = None) -> int:
             raise
         said = error.message if isinstance(error, GitsyncError) else type(error).__name__
         sys.stderr.write(f"gitsync: {args[3]}: {said}; git's own text merge is in the file\n")
-        return _text_merge(args, env)
+        code = _text_merge(args, env)
+    _note_end(env)
+    return code
+
+
+def _note_end(env: Mapping[str, str]) -> None:
+    """Tell whoever has git merge, and asks for it, that this call came to its end."""
+    from gitsync.storage.mergerules import ENDED, NOTES
+
+    if env.get(NOTES):
+        with Path(env[NOTES]).open("a", encoding="ascii") as notes:
+            notes.write(f"{ENDED}\n")
 
 
 def _merge(args: Sequence[str], env: Mapping[str, str]) -> int:

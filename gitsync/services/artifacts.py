@@ -67,7 +67,7 @@ def tree_files(facts: StoreFacts, tree: Oid, prefix: str = "") -> Iterator[tuple
 
 
 def _artifact(path: str, raw: bytes, schema: Schema) -> Artifact | None:
-    from gitsync.codec.schemafile import head as read_head
+    from gitsync.codec.frontmatter_head import head as read_head
 
     try:
         head = read_head(raw, schema, path)

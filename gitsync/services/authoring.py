@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gitsync.codec import frontmatter
-from gitsync.codec.schemafile import head as read_head
+from gitsync.codec.frontmatter_head import head as read_head
 from gitsync.domain import numbering
 from gitsync.domain.artifact import ID_RANDOM_BYTES, ArtifactChange, ArtifactHead, new_id, new_path
 from gitsync.domain.errors import BugError, GitsyncError, RefusedError, UsageError, Where

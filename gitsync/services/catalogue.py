@@ -111,6 +111,10 @@ class Catalogue:
             return self._view.find(query, changed, limit)
         return ordered(self._view.find(query, changed), query.sort, self.values)[:limit]
 
+    def matching(self, query: Query) -> list[Row]:
+        """What a query without order and without terms about changes names, by path."""
+        return self._view.find(query, {})
+
     def values(self, row: Row, name: str) -> tuple[str, ...]:
         """An artifact's folded values of a field."""
         if name == "path":

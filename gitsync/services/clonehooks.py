@@ -75,12 +75,13 @@ class CloneHooks:
 class _Place:
     """Where our hooks go. ``own``: the folder is ours alone, and ``core.hooksPath`` has to name
     it; ``before`` is then the folder that they pass on to, as it was set: relative to ``root``,
-    where git runs hooks."""
+    where git runs hooks. ``state`` is our own folder in the repository."""
 
     folder: Path
     own: bool
     before: Path | None
     root: Path
+    state: Path
 
     def former(self, name: str) -> Path:
         """The hook that runs first, whether or not there is one."""
@@ -101,7 +102,7 @@ def install(repo: Repository) -> CloneHooks:
         _put(place, name)
     if place.own:
         for name in _others(place) if place.before is not None else ():
-            write_hook(place.folder / name, _text("forward", _before(place, name)))
+            write_hook(place.folder / name, _text(place, name, "forward"))
         _point_to(repo, place.folder)
     found = status(repo)
     if not found.complete:
@@ -156,14 +157,15 @@ def _place(repo: Repository) -> _Place:
     kept = _get(repo, _KEPT)
     if kept is not None:
         others.append(("worktree", kept))
-    root = repo.work_tree or repo.git_dir
+    root, state = repo.work_tree or repo.git_dir, repo.state_dir
     if others:
-        return _Place(own, own=True, before=Path(others[-1][1]), root=root)
+        return _Place(own, own=True, before=Path(others[-1][1]), root=root, state=state)
     if beside_code:
-        return _Place(own, own=True, before=None, root=root)
+        return _Place(own, own=True, before=None, root=root, state=state)
     # The setting that ours stood beside may be gone since: then git's own folder counts again.
     set_by_us = any(value == str(own) for _, value in settings)
-    return _Place(own if set_by_us else common, own=set_by_us, before=common, root=root)
+    folder = own if set_by_us else common
+    return _Place(folder, own=set_by_us, before=common, root=root, state=state)
 
 
 def _settings(repo: Repository) -> list[tuple[str, str]]:
@@ -232,7 +234,7 @@ def _put(place: _Place, name: str) -> None:
         hook = legacy(hook)
     elif exists(hook) and not is_ours(hook):
         keep(hook)
-    write_hook(hook, _text(name, _before(place, name)))
+    write_hook(hook, _text(place, name, name))
 
 
 def _state(place: _Place, name: str, reached: bool) -> HookState:  # noqa: FBT001 - one of three
@@ -241,7 +243,7 @@ def _state(place: _Place, name: str, reached: bool) -> HookState:  # noqa: FBT00
         hook, by = legacy(hook), "the hook that has taken its place"
     if not is_ours(hook):
         return HookState(name, "missing")
-    fresh = hook.read_bytes() == _text(name, _before(place, name)) and os.access(hook, os.X_OK)
+    fresh = hook.read_bytes() == _text(place, name, name) and os.access(hook, os.X_OK)
     former = place.former(name)
     state = "unreached" if not reached else "installed" if fresh else "outdated"
     return HookState(name, state, former if former != hook and exists(former) else None, by)
@@ -259,7 +261,15 @@ def _others(place: _Place) -> list[str]:
     return [name for name in FORWARDED if os.access(place.former(name), os.X_OK)]
 
 
-def _text(name: str, before: str) -> bytes:
-    """A shim for this Python."""
-    text = (SHIMS / name).read_text("utf-8")
-    return text.replace("@PYTHON@", quoted(sys.executable)).replace("@BEFORE@", before).encode()
+def _text(place: _Place, name: str, shim: str) -> bytes:
+    """A shim for this Python, as the hook ``name``."""
+    text = (SHIMS / shim).read_text("utf-8")
+    words = {
+        "@PYTHON@": quoted(sys.executable),
+        "@BEFORE@": _before(place, name),
+        # Hooks in git's own folder go with the repository when it is moved.
+        "@STATE@": quoted(str(place.state)) if place.own else '"${0%/*}/../gitsync"',
+    }
+    for word, value in words.items():
+        text = text.replace(word, value)
+    return text.encode()

@@ -258,8 +258,10 @@ class Pass:
         gone = known.yes or known.rule == WITHDRAWN
         if gone or self.notary.now - known.at > retention:
             self.batch.delete[name.ref] = tip
-        if self.book.under(name, tip) is None:
-            # The same commit under another name, or pushed again: the old answer stands here too.
+        told = self.book.under(name, tip)
+        if told is None or not told.final:
+            # The same commit under another name, or pushed again: the old answer stands here too,
+            # also where the last that was said under this name is that it has to wait.
             again = self._receipt(tip, name.ref, known.outcome, known.rule, known.why)
             self.batch.receipts.append(replace(again, number=known.number, snapshot=known.snapshot))
 

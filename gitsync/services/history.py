@@ -56,6 +56,12 @@ class ArtifactDiff:
         return unified(_body(self.before), _body(self.after))
 
     @property
+    def path(self) -> str:
+        """Where it lies, or lay last."""
+        found = self.after or self.before
+        return found.path if found is not None else ""
+
+    @property
     def title(self) -> str | None:
         """The newest title."""
         found = self.after or self.before

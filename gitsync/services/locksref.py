@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gitsync.codec.leaseacts import actor_of, read_act, write_act
 from gitsync.codec.records import write_commit_record
-from gitsync.domain.errors import GitsyncError, RefusedError, VerificationError
+from gitsync.domain.errors import FormatError, GitsyncError, RefusedError, VerificationError
 from gitsync.domain.leases.acts import Stamp, apply
 from gitsync.domain.leases.values import Locks
 from gitsync.domain.ledger.snapshot import machine_identity, witness_name
@@ -86,8 +86,15 @@ class LocksChain(SideChain):
             if len(commit.parents) != 1:
                 raise self._bad(oid, "it joins two histories")
             parent = commit.parents[0]
-            before, after = self._facts.locks(parent), self._facts.locks(oid)
-            act = read_act(commit.message, ledger, parent, before, after)
+            try:
+                before, after = self._facts.locks(parent), self._facts.locks(oid)
+                act = read_act(commit.message, ledger, parent, before, after)
+            except FormatError as error:
+                raise FormatError(
+                    error.code,
+                    f"the commit {oid[:12]} cannot count: {error.message}",
+                    hint=self._mend(oid),
+                ) from None
             self._prove(oid, before, after, act, settings)
 
     def _check_first(self, oid: Oid) -> None:

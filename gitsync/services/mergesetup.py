@@ -11,7 +11,7 @@ from gitsync.codec.mergerules import MergeRules
 from gitsync.domain.merge.rules import Rules
 from gitsync.services.clonesetup import is_linked
 from gitsync.storage.durable import make_folder, write_atomic
-from gitsync.storage.mergerules import write_rules
+from gitsync.storage.mergerules import BEGUN, NOTES, write_rules
 
 if TYPE_CHECKING:
     from gitsync.domain.ports import Settings
@@ -29,7 +29,10 @@ def driver_command() -> str:
     """The shell command for ``merge.gitsync.driver``.
 
     It names this installation by its full path, so that PATH does not matter, and merges by git's
-    own text merge where the installation is gone: git would take the file as it is otherwise.
+    own text merge where the installation is gone: git would take the file as it is otherwise. So it
+    would, without a marker, where the driver is killed: then the text merge is a conflict.
+
+    Each call is noted in the file that NOTES names, if there is one.
     """
     script = Path(sys.executable).with_name("gitsync")
     python = shlex.quote(sys.executable)
@@ -38,9 +41,12 @@ def driver_command() -> str:
     there = shlex.quote(str(script if script.exists() else sys.executable))
     # Git reads % as the beginning of a placeholder.
     call, there = call.replace("%", "%%"), there.replace("%", "%%")
+    text = "git merge-file -q --marker-size=%L %A %O %B"
     return (
-        f"if test -x {there}; then {call} merge-driver {_ARGUMENTS};"
-        " else git merge-file -q --marker-size=%L %A %O %B; fi"
+        f'if test -x {there}; then test -z "${NOTES}" || echo {BEGUN} >>"${NOTES}";'
+        f" {call} merge-driver {_ARGUMENTS}; code=$?; test $code -le 1 && exit $code;"
+        " echo gitsync: %P: the merge driver ended with $code, this is a merge of text >&2;"
+        f" {text}; exit 1; else {text}; fi"
     )
 
 

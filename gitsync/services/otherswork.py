@@ -13,7 +13,6 @@ from gitsync.domain.errors import GitsyncError, RefusedError, VerificationError
 from gitsync.domain.ledger.history import incoming
 from gitsync.domain.names import person_of
 from gitsync.services.chain import ready_index
-from gitsync.services.history import versions
 from gitsync.services.sources import position_told
 
 if TYPE_CHECKING:
@@ -122,7 +121,9 @@ def _changes(
     ws: Workspace, words: Vocabulary, before: Oid, after: Oid
 ) -> tuple[tuple[ArtifactDiff, ...], int]:
     """(the artifacts that differ, how many other files do)."""
+    # Loaded where somebody is ahead, which is not always.
     from gitsync.domain.merge.trees import diff_trees
+    from gitsync.services.history import versions
     from gitsync.storage.artifactindex import is_artifact_path
 
     read: list[FileChange] = []

@@ -314,7 +314,7 @@ class Answer:
 def answer(ws: Workspace, name: ProposalName, *, fetch: bool) -> Answer:
     """The newest receipt of a proposal. Raises UsageError ``proposal.unknown``."""
     view = fresh_view(ws) if fetch else known_view(ws)
-    book = receipts_in(ws, view, ws.settings())
+    book = receipts_in(ws, view)
     tip = ws.repo.refs.get(name.ref) or view.proposals.get(name)
     receipt = book.of_commit(tip) if tip is not None else None
     if receipt is None and tip is None:
@@ -330,7 +330,7 @@ def wait_for(ws: Workspace, commit: Oid, seconds: float) -> Receipt | None:
     """Poll the home until ``commit`` has its final receipt; None when the time is up."""
     end = ws.host.monotonic() + seconds
     while True:
-        book = receipts_in(ws, fresh_view(ws), ws.settings())
+        book = receipts_in(ws, fresh_view(ws))
         receipt = book.of_commit(commit)
         if receipt is not None and receipt.final:
             return receipt

@@ -14,6 +14,7 @@ from gitsync.domain.objects import Commit, Oid
 from gitsync.domain.records import CommitRecord
 from gitsync.services.artifacts import commit_at
 from gitsync.services.clonesetup import give_way
+from gitsync.services.leasing.glance import note_paths
 from gitsync.services.mergesetup import renew
 from gitsync.services.refview import local_view
 from gitsync.services.sources import fresh_view, known_view
@@ -69,6 +70,7 @@ def verify_view(
             tags = {n: view.tags[n] for n in view.tags if verified.start <= n <= position.number}
             ws.accept(position, verified.state, tags | _lost_tags(ws, verifier, view, verified))
             verifier.index.save(position.anchor, position.number, position.commit)
+            note_paths(ws, position.locks)
     finally:
         verifier.index.close()
     return verified

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from gitsync.codec import receipts as codec
@@ -33,7 +34,11 @@ class ReceiptBook:
     def __init__(self, facts: StoreFacts, tip: Oid | None) -> None:
         self._facts = facts
         self.tip = tip
-        self._tree = facts.commit(tip).tree if tip is not None else None
+
+    @cached_property
+    def _tree(self) -> Oid | None:
+        # Read when somebody asks: most people wait for no answer most of the time.
+        return self._facts.commit(self.tip).tree if self.tip is not None else None
 
     def _read(self, path: str) -> Receipt | None:
         if self._tree is None:

@@ -131,7 +131,7 @@ def _answered(ws: Workspace, ref: str, oid: Oid) -> bool:
     wanted = oid if folder == "proposals" else ws.facts.record(oid).approves
     if wanted is None:
         return False
-    receipt = receipts_in(ws, known_view(ws), ws.settings()).of_commit(wanted)
+    receipt = receipts_in(ws, known_view(ws)).of_commit(wanted)
     return receipt is not None and receipt.yes
 
 

@@ -10,9 +10,7 @@ from urllib.parse import quote
 from gitsync.codec import trailers
 from gitsync.codec.records import DOMAIN, NUMBER
 from gitsync.domain.errors import EnvironmentFault, GitsyncError, VerificationError
-from gitsync.domain.ledger.snapshot import witness_name
 from gitsync.services.chain import number_of
-from gitsync.services.receiptbook import ReceiptBook
 from gitsync.services.refview import (
     CARRIED,
     RefView,
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gitsync.domain.objects import Oid
-    from gitsync.domain.ports import Settings
+    from gitsync.services.receiptbook import ReceiptBook
     from gitsync.services.workspace import Workspace
 
 
@@ -153,12 +151,20 @@ def position_told(message: bytes, domain: str) -> str:
     return f"{domain}@{numbers[0]}" if numbered else domain
 
 
-def receipts_in(ws: Workspace, view: RefView, settings: Settings) -> ReceiptBook:
+def receipts_in(ws: Workspace, view: RefView) -> ReceiptBook:
     """The receipts of a view, after checking that a witness signed their newest commit.
 
-    Raises VerificationError ``receipts.unknown-key``.
+    Those that came with the verified position have been checked with it.
+
+    Raises VerificationError ``receipts.unknown-key``, EnvironmentFault ``position.none``.
     """
-    if view.receipts is not None:
+    from gitsync.services.receiptbook import ReceiptBook
+
+    known = ws.verified().receipts
+    if view.receipts is not None and view.receipts != known:
+        from gitsync.domain.ledger.snapshot import witness_name
+
+        settings = ws.settings()
         key = ws.facts.signer(view.receipts)
         if witness_name(settings.policy, settings.roster, key) is None:
             raise VerificationError(

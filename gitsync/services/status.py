@@ -13,7 +13,6 @@ from gitsync.domain.errors import EnvironmentFault, GitsyncError, RefusedError
 from gitsync.domain.ledger.history import incoming
 from gitsync.domain.names import ProposalName, parse_proposal_ref, people_branch, person_of
 from gitsync.domain.records import WITHDRAWAL, Receipt
-from gitsync.services.artifacts import commit_at
 from gitsync.services.chain import ready_index
 from gitsync.services.leasing.glance import own_leases
 from gitsync.services.sources import (
@@ -100,6 +99,11 @@ def status(host: Host) -> Status:
         if error.code != "repo.missing":
             raise
         return Status(repository=False)
+    with ws.repo.few_objects():
+        return _status(ws)
+
+
+def _status(ws: Workspace) -> Status:
     changed = _Changes(ws)
     changed.start()
     head = ws.repo.head()
@@ -233,7 +237,7 @@ def _distance(ws: Workspace, offered: tuple[Oid, ...]) -> tuple[int, int, int]:
 
 def proposals(ws: Workspace, view: RefView, *, mine_only: bool) -> list[ProposalState]:
     """Pending proposals and what is known of their answers, in the order of their names."""
-    book = receipts_in(ws, view, ws.settings())
+    book = receipts_in(ws, view)
     return [
         _state(ws, view, book, name, tip, mine)
         for name, tip, mine in _tips(ws, view)
@@ -247,7 +251,7 @@ def _offers(
     """(one's own proposals, those of others that still wait for their final answer)."""
     own: list[ProposalState] = []
     others: list[ProposalState] = []
-    book = receipts_in(ws, view, ws.settings())
+    book = receipts_in(ws, view)
     for name, tip, mine in _tips(ws, view):
         try:
             found = _state(ws, view, book, name, tip, mine)
@@ -296,7 +300,8 @@ def _state(
 class LogEntry:
     """One snapshot of the chain: ``at`` is its committer date in seconds since the epoch.
 
-    ``evidence`` are the approvals that counted: (person, commit).
+    ``evidence`` are the approvals that counted: (person, commit); ``leases`` the tokens of the
+    proposer's own leases that it was made under.
     """
 
     space: str
@@ -308,6 +313,7 @@ class LogEntry:
     subject: str
     evidence: tuple[tuple[str, Oid], ...]
     at: int
+    leases: tuple[int, ...] = ()
 
     @property
     def approvals(self) -> tuple[str, ...]:
@@ -317,6 +323,8 @@ class LogEntry:
 
 def log(ws: Workspace, *, limit: int, start: str | None = None) -> list[LogEntry]:
     """The newest ``limit`` verified snapshots, or those up to ``start``, newest first."""
+    from gitsync.services.artifacts import commit_at
+
     oid: Oid | None = commit_at(ws, start) if start else ws.verified().commit
     entries: list[LogEntry] = []
     while oid is not None and len(entries) < limit:
@@ -334,6 +342,7 @@ def log(ws: Workspace, *, limit: int, start: str | None = None) -> list[LogEntry
                 title.partition(": ")[2],
                 tuple((one.person, one.commit) for one in record.approvals),
                 commit.committer.seconds,
+                record.leases,
             )
         )
         oid = commit.parents[0] if commit.parents else None

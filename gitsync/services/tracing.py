@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gitsync.codec.records import printable
 from gitsync.domain.errors import FormatError, VerificationError
 from gitsync.services.history import ALL_SNAPSHOTS, ArtifactDiff, compare, touches
-from gitsync.services.leasing.glance import holders_of, locks_here
+from gitsync.services.leasing.glance import lease_on
 from gitsync.services.sources import known_view, receipts_in
 from gitsync.services.status import proposals
 from gitsync.storage.trees import TreeReader
@@ -64,27 +64,23 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class Trace:
     """All steps of one artifact: what is under way, then the snapshots, newest first. ``lease`` is
-    the one that covers it now, in ``locks``."""
+    the one that covers it now, with the locks that it is part of."""
 
     id: str
     title: str | None
     steps: tuple[Step, ...]
-    lease: Lease | None = None
-    locks: Locks | None = None
+    lease: tuple[Locks, Lease] | None = None
 
 
 def trace(ws: Workspace, text: str) -> Trace:
     """What touched the artifact that ``text`` names. Raises UsageError ``artifact.*``."""
     view = known_view(ws)
-    book = receipts_in(ws, view, ws.settings())
+    book = receipts_in(ws, view)
     landed = touches(ws, text, limit=ALL_SNAPSHOTS)
     ident = landed[0].change.id
     steps = [*_under_way(ws, view, ident), *(_landed(ws, book, one) for one in landed)]
-    locks = locks_here(ws)
-    version = landed[0].change.after or landed[0].change.before
-    path = version.path if version is not None else ""
-    lease = holders_of(locks, [(ident, path)]).get(path)
-    return Trace(ident, landed[0].change.title, tuple(steps), lease, locks)
+    lease = lease_on(ws, ident, landed[0].change.path)
+    return Trace(ident, landed[0].change.title, tuple(steps), lease)
 
 
 def _landed(ws: Workspace, book: ReceiptBook, touch: Touch) -> Step:

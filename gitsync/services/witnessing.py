@@ -16,8 +16,9 @@ from gitsync.services.home import Home, LocalHome, RemoteHome
 from gitsync.services.witness import BATCH, Witness, WitnessReport
 from gitsync.services.workspace import Workspace
 from gitsync.storage import gitcli
-from gitsync.storage.durable import FileLock, make_folder
+from gitsync.storage.durable import make_folder
 from gitsync.storage.effects import scratch
+from gitsync.storage.locking import FileLock
 from gitsync.storage.repository import Repository
 from gitsync.storage.watching import FolderWatch
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE = "artifacts.db"
-LAYOUT = 1
+LAYOUT = 2
 APPLICATION = 0x67736169  # "gsai": tells our file from anybody else's
 BUSY_SECONDS = 10
 _CACHE_KIB = 64 << 10

@@ -231,7 +231,7 @@ class View:
         """Every link, by path, field and place."""
         with fault(self._path):
             sql = ("SELECT m.path, l.field, l.target FROM link l"
-                   " JOIN member m ON m.slot = ? AND m.blob = l.blob"
+                   " CROSS JOIN member m INDEXED BY member_blob ON m.slot = ? AND m.blob = l.blob"
                    " ORDER BY m.path, l.field, l.place")  # fmt: skip
             return [Edge(os.fsdecode(path), field, target)
                     for path, field, target in self._db.execute(sql, (self.slot,))]  # fmt: skip
@@ -243,9 +243,10 @@ class View:
         with fault(self._path):
             sql = (
                 "WITH RECURSIVE below(id) AS (VALUES (?) UNION"  # noqa: S608 - only question marks
-                " SELECT b.id FROM below JOIN link l ON l.target = below.id"
+                " SELECT b.id FROM below CROSS JOIN link l ON l.target = below.id"
                 f" AND l.field IN ({marks})"
-                " JOIN member m ON m.slot = ? AND m.blob = l.blob JOIN blob b ON b.no = l.blob)"
+                " CROSS JOIN member m INDEXED BY member_blob ON m.slot = ? AND m.blob = l.blob"
+                " CROSS JOIN blob b ON b.no = l.blob)"
                 " SELECT id FROM below ORDER BY id"
             )
             return [row[0] for row in self._db.execute(sql, (ident, *parents, self.slot))]

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import BugError, EnvironmentFault, RefusedError
 from gitsync.domain.objects import Oid
-from gitsync.storage import gitcli
+from gitsync.storage import effects, gitcli
 from gitsync.storage.apart import LOOSE, apart
 from gitsync.storage.durable import remove_file, sync_folder, sync_written
+from gitsync.storage.mergerules import BEGUN, ENDED, NOTES
 from gitsync.storage.refs import Refs
 from gitsync.storage.remnants import Versions, content
 from gitsync.storage.worktree import sync_names
@@ -66,27 +67,40 @@ class Autostash:
         """Put the work that was set aside on top of the files as they are now.
 
         Raises RefusedError ``stash.conflict`` where it does not fit: then it is in git's list of
-        stashes, and the files show the conflict.
+        stashes, and the files show the conflict; EnvironmentFault ``stash.blocked`` where git does
+        not begin: then it is in the list too; and ``stash.killed`` where the merge of a file was
+        cut off: then it stays aside, and the files are as before.
         """
         oid = self.held()
         if oid is None:
             return
-        apply = [*gitcli.SYNCED, "stash", "apply", "--quiet"]
-        done = self._repo.git(*apply, "--index", oid, check=False)
-        if done.code != 0:
-            # What was staged may not fit where the files do.
-            done = self._repo.git(*apply, oid, check=False)
+        done = self._apply(oid)
         self._sync_back()
         if done.code != 0:
+            conflicts = self._repo.git("ls-files", "--unmerged").out
             self._list(oid, "gitsync: autostash")
             self._forget(oid)
-            raise RefusedError(
-                "stash.conflict",
-                "your uncommitted changes do not fit on top of what was pulled",
-                hint="settle the conflicts in the files: git status lists them\n"
-                "the changes as they were are kept: git stash list",
-            )
+            raise _conflict() if conflicts else _blocked(done)
         self._forget(oid)
+
+    def _apply(self, oid: Oid) -> gitcli.Result:
+        """Have git merge the work into the files. Raises EnvironmentFault ``stash.killed``."""
+        with effects.scratch() as folder:
+            notes = folder / "notes"
+
+            def apply(*how: str) -> gitcli.Result:
+                args = [*gitcli.SYNCED, "stash", "apply", "--quiet", *how, oid]
+                done = gitcli.run(args, cwd=self._root, env={NOTES: str(notes)}, check=False)
+                if _cut_off(notes):
+                    # Git takes a driver that was killed for one that found a conflict.
+                    self._repo.git(*gitcli.SYNCED, "reset", "--quiet", "--hard")
+                    raise _killed(done)
+                return done
+
+            done = apply("--index")
+            if done.code != 0 and not self._repo.git("ls-files", "--unmerged").out:
+                done = apply()  # what was staged may not fit where the files do
+        return done
 
     def recover(self, *, keep: bool) -> tuple[str, ...]:
         """Bring back what a run that was cut off had put aside.
@@ -214,3 +228,40 @@ class Autostash:
 
     def _sync_refs(self) -> None:
         Refs(self._repo.git_dir).sync_folders([_WORK])
+
+
+def _cut_off(notes: Path) -> bool:
+    """Whether a call of the merge driver began and did not come to its end."""
+    try:
+        said = notes.read_text("ascii").split()
+    except FileNotFoundError:
+        return False
+    return said.count(BEGUN) > said.count(ENDED)
+
+
+def _conflict() -> RefusedError:
+    return RefusedError(
+        "stash.conflict",
+        "your uncommitted changes do not fit on top of what was pulled",
+        hint="settle the conflicts in the files: git status lists them\n"
+        "the changes as they were are kept: git stash list",
+    )
+
+
+def _blocked(done: gitcli.Result) -> EnvironmentFault:
+    return EnvironmentFault(
+        "stash.blocked",
+        f"git could not bring your uncommitted changes back: {done.err.strip()[-300:]}",
+        hint="once nothing is in the way: git stash pop --index\n"
+        "until then they are kept: git stash list",
+    )
+
+
+def _killed(done: gitcli.Result) -> EnvironmentFault:
+    said = done.err.strip()
+    return EnvironmentFault(
+        "stash.killed",
+        "the merge of a file was cut off while your uncommitted changes were brought back; they are"
+        " still put aside, and the files are as pulled" + (f": {said[-300:]}" if said else ""),
+        hint="bring them back: gitsync pull --autostash",
+    )

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 _FILE = "merge-rules.json"
 
+#: The environment variable that names a file for notes: the driver that git calls writes a line as
+#: it begins and one as it ends, so that one which was killed can be told from one with a conflict.
+NOTES = "GITSYNC_MERGES"
+BEGUN, ENDED = "begun", "ended"
+
 
 def state_dir(cwd: Path, env: Mapping[str, str]) -> Path | None:
     """Our folder in the repository that git runs a driver in, None outside of one."""

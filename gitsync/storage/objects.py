@@ -7,21 +7,30 @@ only; loose objects, which a power cut may have torn, are read by :mod:`gitsync.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from gitsync.codec.gitobjects import object_id
-from gitsync.domain.errors import FormatError, VerificationError
+from gitsync.domain.errors import FormatError, GitsyncError, VerificationError
 from gitsync.domain.objects import Oid
 from gitsync.storage.loose import LooseObjects, object_folders, read_loose
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    import pygit2
 
     from gitsync.codec.pack import PackBuilder
 
 _WINDOW = 4 << 20
 _MAPPED = 32 << 20
+_FEW = 200  # objects that git gives in the time in which libgit2 is loaded, or less
 _KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
+
+
+Answer = TypeVar("Answer")
 
 
 def missing(oid: str) -> VerificationError:
@@ -125,6 +134,40 @@ class GitObjects:
     """The store of a git repository: libgit2 reads packs, we read loose objects and write packs."""
 
     def __init__(self, objects_dir: Path) -> None:
+        self._folders = object_folders(objects_dir)
+        self._loose = LooseObjects(self._folders)
+        self._dir = objects_dir
+        self._pending: dict[Oid, tuple[str, bytes]] = {}
+        self._builder: PackBuilder | None = None
+        self._few: ObjectStore | None = None
+        self._left = 0
+
+    @contextmanager
+    def asking(self, git: ObjectStore) -> Iterator[None]:
+        """Have ``git`` give what is packed, for a block that reads a handful of objects.
+
+        Only what it has, and as long as libgit2 is not loaded; past some number that is done.
+        """
+        self._few, self._left = git, _FEW
+        try:
+            yield
+        finally:
+            self._few = None
+
+    def _ask(self, question: Callable[[ObjectStore], Answer]) -> Answer | None:
+        """What the git that is asked for a handful says; None where libgit2 is to say."""
+        if self._few is None or not self._left or "_packs" in vars(self):
+            return None
+        self._left -= 1
+        try:
+            return question(self._few)
+        except GitsyncError:
+            return None
+
+    @cached_property
+    def _packs(self) -> pygit2.Odb:
+        """The packs. Loading libgit2 takes as long as all else that a short command does, so it
+        is loaded by the first object that is not loose."""
         import pygit2
 
         # libgit2 would check each id with a slower SHA-1 on reading; :meth:`read` does it itself.
@@ -134,14 +177,10 @@ class GitObjects:
         # How much of the packs may be mapped at once: what is mapped counts as memory.
         pygit2.settings.mwindow_size = _WINDOW
         pygit2.settings.mwindow_mapped_limit = _MAPPED
-        self._packs = pygit2.Odb()
-        folders = object_folders(objects_dir)
-        for folder in folders:
-            self._packs.add_backend(pygit2.OdbBackendPack(str(folder)), 1)
-        self._loose = LooseObjects(folders)
-        self._dir = objects_dir
-        self._pending: dict[Oid, tuple[str, bytes]] = {}
-        self._builder: PackBuilder | None = None
+        packs = pygit2.Odb()
+        for folder in self._folders:
+            packs.add_backend(pygit2.OdbBackendPack(str(folder)), 1)
+        return packs
 
     def read(self, oid: Oid) -> tuple[str, bytes]:
         """See :class:`ObjectStore`."""
@@ -152,6 +191,9 @@ class GitObjects:
         return self._read_packed(oid) if loose is None else self._read_loose(oid, loose)
 
     def _read_packed(self, oid: Oid) -> tuple[str, bytes]:
+        told = self._ask(lambda git: git.read(oid))
+        if told is not None:
+            return told
         try:
             kind, data = self._packs.read(oid)
         except KeyError as error:
@@ -180,6 +222,9 @@ class GitObjects:
         if found is not None:
             return found[0], len(found[1])
         if self._loose.find(oid) is None:
+            told = self._ask(lambda git: git.header(oid))
+            if told is not None:
+                return told
             try:
                 kind, size = self._packs.read_header(oid)
                 return _KINDS[int(kind)], int(size)
@@ -192,7 +237,10 @@ class GitObjects:
 
     def has(self, oid: Oid) -> bool:
         """See :class:`ObjectStore`. What is torn is not here."""
-        if oid in self._pending or self._packs.exists(oid):
+        if oid in self._pending:
+            return True
+        # What git finds may be loose and torn; what it reads is whole.
+        if self._ask(lambda git: git.read(oid)) is not None or self._packs.exists(oid):
             return True
         try:
             self.read(oid)

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault
-from gitsync.storage.durable import replace_locked
+from gitsync.storage.locking import replace_locked
 from gitsync.storage.refs import RefsMovedError
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,8 @@ from gitsync.storage.durable import sync_written, write_new
 from gitsync.storage.refs import Refs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gitsync.storage.facts import StoreFacts
     from gitsync.storage.objects import GitObjects
     from gitsync.storage.transport import Remote
@@ -52,6 +54,15 @@ class Repository:
         from gitsync.storage.objects import GitObjects
 
         return GitObjects(self.common_dir / "objects")
+
+    @contextmanager
+    def few_objects(self) -> Iterator[None]:
+        """A block that reads a handful of objects: by a git process as long as it is a handful,
+        which answers before libgit2 would be loaded."""
+        from gitsync.storage.catfile import CatFile
+
+        with CatFile(self.common_dir) as git, self.store.asking(git):
+            yield
 
     @cached_property
     def facts(self) -> StoreFacts:

@@ -8,7 +8,7 @@ import pytest
 
 from gitsync.codec.leaseacts import write_act
 from gitsync.domain.errors import GitsyncError, RefusedError
-from gitsync.domain.leases.acts import Acquire, Answer, Break, Reply, Stamp
+from gitsync.domain.leases.acts import Acquire, Answer, Break, Release, Reply, Stamp
 from gitsync.domain.leases.values import Lease
 from gitsync.domain.names import LOCKS_REF
 from gitsync.domain.objects import Commit
@@ -150,6 +150,52 @@ def test_a_write_around_a_lease(ledger, hand):
     with pytest.raises(GitsyncError) as error:
         check(ledger)
     assert error.value.code == "replay.refused"
+
+
+@pytest.mark.parametrize(
+    ("mine", "edited"),
+    [
+        ("ids:plan-mmmmmm", b"depends: [plan-mmmmmm]\n"),
+        ("tree:plan-mmmmmm", b"parent: plan-mmmmmm\n"),
+        ("query:title:mine", b"title: Mine\n"),
+    ],
+    ids=["link", "parent", "query"],
+)
+def test_another_s_artifact_made_to_look_like_one_s_own(ledger, hand, mine, edited):
+    """An older lease of one's own covers what an edit makes of a file, not what the file was."""
+    artifact(ledger, hand)
+    hand.propose("alice/m", hand.change("alice", {"plans/m.md": plan("plan-mmmmmm")}))
+    ledger.witness()
+    own = hand.lease("carol", mine)
+    hand.lease("james", "ids:plan-aaaaaa")
+    name = edited.partition(b":")[0]
+    lines = hand.read("plans/a.md").encode().splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith(name + b":")]
+    content = b"".join([*kept[:2], edited, *kept[2:]])
+    message = f"An edit\n\nGitsync-Lease: {own.token}"
+    hand.propose("carol/edit", hand.change("carol", {"plans/a.md": content}, message=message))
+    ledger.witness()
+    assert hand.rule("carol/edit") == "lease.held"
+    check(ledger)
+
+
+def test_a_holder_who_starts_the_waiting_anew(ledger, hand):
+    """Giving back and taking again between two runs of the witness answers nobody."""
+    artifact(ledger, hand)
+    lease = hand.lease("james", "ids:plan-aaaaaa")
+    edit(hand, "carol")
+    ledger.witness()
+    for _ in range(3):
+        ledger.clock.tick(HOUR)
+        ledger.witness()
+        hand.act(Release("james", (lease.token,)))
+        lease = hand.lease("james", "ids:plan-aaaaaa")
+    [asked] = hand.locks().queue()
+    assert (asked.token, asked.waited, asked.answer) == (lease.token, 3 * HOUR, None)
+    # Somebody else has not been asked before.
+    hand.act(Release("james", (lease.token,)))
+    hand.lease("alice", "ids:plan-aaaaaa")
+    assert [one.waited for one in hand.locks().queue()] == [0]
 
 
 def test_an_answer_by_whoever_is_not_asked(ledger, hand):

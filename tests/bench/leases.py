@@ -23,6 +23,7 @@ from gitsync.domain.leases.acts import Acquire
 from gitsync.domain.leases.values import Lease
 from gitsync.domain.names import LOCKS_REF
 from gitsync.services import clonehooks, founding
+from gitsync.services.catalogue import reading
 from gitsync.services.leasing.desk import Desk
 from gitsync.services.leasing.renewing import renew
 from gitsync.services.leasing.taking import TakeOptions, acquire, release
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """``clients`` processes of ``acts`` acts each; ``nodes`` that renew ``renewals`` times; a
-    commit among ``artifacts`` of which ``leases`` others are leased."""
+    commit among ``artifacts``, most of which others hold under ``leases``, every second a tree."""
 
     clients: int = 50
     acts: int = 2
@@ -78,8 +79,9 @@ done
 """
 
 
-def found(root: Path, artifacts: int) -> tuple[Path, dict[str, str]]:
-    """A founder's clone with its home beside it, ``hub.git``."""
+def found(root: Path, artifacts: int, part: int = 1) -> tuple[Path, dict[str, str]]:
+    """A founder's clone with its home beside it, ``hub.git``; of each ``part`` plans most lie below
+    the first, and the last one below the one before it."""
     env = isolate(root)
     env |= {f"GIT_{who}_{what}": f"bench{'@example.invalid' * (what == 'EMAIL')}"
             for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}  # fmt: skip
@@ -87,13 +89,23 @@ def found(root: Path, artifacts: int) -> tuple[Path, dict[str, str]]:
     for number in range(artifacts):
         path = folder / layout.path(number).decode()
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(text_of(number))
+        above = parent_of(number, part)
+        more = f"parent: {id_of(above)}\n".encode() if above is not None else b""
+        path.write_bytes(text_of(number).replace(b"owner:", more + b"owner:", 1))
     for args in (["-q", str(folder)], ["-q", "--bare", str(root / "hub.git")]):
         subprocess.run(["git", "init", *args], env=env, check=True)
     key = Person(FOUNDER).write_key(root)
     options = founding.InitOptions(name=FOUNDER, key=str(key), remote=str(root / "hub.git"))
     founding.init(host_of(folder, env), options)
     return folder, env
+
+
+def parent_of(number: int, part: int) -> int | None:
+    """What a plan lies below."""
+    place = number % part
+    if place == part - 1 and part > 1:
+        return number - 1
+    return number - place if 0 < place < part - 2 else None
 
 
 def nodes(root: Path, clone: Path, env: dict[str, str], count: int) -> list[Path]:
@@ -204,17 +216,19 @@ def renewals(folder: Path, count: int) -> None:
 def commits(root: Path, sizes: Sizes) -> list[Figure]:
     """``git commit`` of an artifact with hooks, among many live leases of others and with none."""
     say(f"leases: a commit among {sizes.leases} leases of others")
-    clone, env = found(root, sizes.artifacts)
-    [free] = nodes(root, clone, env, 1)
+    part = sizes.artifacts // sizes.leases
+    clone, env = found(root, sizes.artifacts, part)
     ws = Workspace.open(host_of(clone, env))
+    reading(ws, lambda catalogue: catalogue.ids(), at="common")  # as any reading command does
+    [free] = nodes(root, clone, env, 1)
     rules = ws.settings().policy.leases
-    part = max(1, sizes.artifacts // sizes.leases)
     for number in range(sizes.leases):
-        ids = sorted(id_of(one) for one in range(number * part, (number + 1) * part - 1))
+        first = number * part
+        ids = sorted(id_of(one) for one in range(first, first + part - 2))
+        subject = f"tree:{id_of(first)}" if number % 2 else "ids:" + ",".join(ids)
         desk = Desk.open(ws) if number == 0 else desk  # noqa: F821 - set in the first turn
 
-        def take(locks, number=number, ids=ids):
-            subject = "ids:" + ",".join(ids)
+        def take(locks, number=number, ids=ids, subject=subject):
             return Acquire(Lease(locks.token + 1, f"{FOUNDER}.o{number % 30}", f"{number:032x}",
                                  (subject,), tuple(ids), 1, 7200, rules.grace))  # fmt: skip
 

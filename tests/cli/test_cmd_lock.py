@@ -79,6 +79,31 @@ def test_the_same_clone_again_gets_the_same_lease(tasks, document):
     assert rev(tasks, LOCKS) == before
 
 
+@pytest.mark.parametrize(
+    ("subject", "more"),
+    [
+        ("path:stories/New.md", ""),
+        ("tree:story-b", "parent: story-bbbbbb\n"),
+        ("query:title:new", ""),
+    ],
+)
+def test_what_came_into_a_lease_since_is_not_promised_to_another(tasks, subject, more):
+    """The older lease counts at the witness's, so nobody is told that such a thing is theirs."""
+    lock(tasks, "james", "acquire", subject)
+    text = TASK.format(id="story-eeeeee", title="New", more=more)
+    tasks.write("james", "stories/New.md", text)
+    assert tasks.cli("james", "propose", "--slug", "new").code == 0
+    tasks.witness()
+    tasks.pull("carol")
+    for wanted in ("story-e", "path:stories/New.md", "query:id:story-eeeeee"):
+        ran = lock(tasks, "carol", "acquire", wanted)
+        assert (ran.code, "held by james under lease 1" in ran.err) == (1, True), ran
+    ran = lock(tasks, "carol", "acquire", "--next", "id:story-eeeeee")
+    assert (ran.code, "is free" in ran.err) == (1, True)
+    assert lock(tasks, "carol", "acquire", "story-d").code == 0
+    assert lock(tasks, "james", "acquire", "story-e").code == 0
+
+
 def test_next_gives_each_clone_another_artifact_and_none_when_there_is_no_more(tasks, document):
     got = []
     for who in ("james", "carol", "james"):
@@ -205,6 +230,17 @@ def test_mistakes(tasks):
         (("acquire", "story-c", "--next", "x"), "say either what to take"),
         (("acquire", "nothing-like-it"), "no artifact's id begins with"),
         (("acquire", "path:[a"), "is no subject"),
+        (("acquire", "tre:story-c"), "no kind 'tre'"),
+        (("acquire", "stories/1.md"), "'stories/1.md' is no subject"),
+        (("acquire", "tree:"), "'tree:' is no subject"),
+        (("acquire", ""), "'' is no subject"),
+        (("acquire", "story-c", "--for", "0"), "lasts 60 s or more"),
+        (("acquire", "story-c", "--for", "1s"), "lasts 60 s or more"),
+        (("acquire", "story-c", "--escalate-to", "nobody"), "nobody is no member"),
+        (("who", "nobody"), "common has no nobody"),
+        (("show", ""), "'' names no lease"),
+        (("break", "", "--reason", "x"), "'' names no lease"),
+        (("answer", "x", "allow", "--until", "2026-12-01"), "only 'wait' has an end"),
         (("acquire", "query:sort:title"), "not what changed nor an order"),
         (("acquire", "story-c", "--for", "soon"), "no duration"),
         (("acquire", "story-c", "--offline-until", "2020-01-01"), "lies in the past"),
@@ -213,9 +249,52 @@ def test_mistakes(tasks):
         (("show", "9"), "names no lease"),
     ]:
         ran = lock(tasks, "james", *args)
-        assert ran.code == 2 or "subject" in words, (args, ran)
+        assert ran.code == 2, (args, ran)
         assert words in ran.err.replace("\n", " "), (args, ran.err)
+        assert "\nhint:  " in ran.err or "perhaps" in args, (args, ran.err)
         assert "Traceback" not in ran.err
+    assert lock(tasks, "james", "list").out == "nothing is leased\n"
+
+
+def test_an_empty_name_is_no_lease_s(tasks):
+    """A variable that is not set gives nothing back and breaks nothing."""
+    lock(tasks, "james", "acquire", "story-c")
+    assert lock(tasks, "james", "release", "").code == 2
+    assert lock(tasks, "alice", "break", "", "--reason", "x").code == 2
+    assert lock(tasks, "james", "who", "story-c").code == 0
+
+
+def test_what_another_holds_is_given_back_by_nobody_else(tasks):
+    lock(tasks, "james", "acquire", "story-c")
+    for name in ("1", "story-cccccc"):
+        ran = lock(tasks, "carol", "release", name)
+        assert (ran.code, "lease 1 is james's, not carol's" in ran.err) == (1, True)
+        assert "hint:  ask james" in ran.err
+
+
+@pytest.mark.parametrize(
+    "more",
+    [("--for", "9h"), ("--on-request", "deny"), ("--offline-until", "2099-01-01")],
+    ids=["longer", "answer", "offline"],
+)
+def test_a_lease_on_other_terms_is_not_what_was_asked_for(tasks, more):
+    """Nobody goes away for the week on a lease of two hours."""
+    lock(tasks, "james", "acquire", "story-c", "--for", "3h", "--on-request", "wait")
+    same = ("--for", "3h", "--on-request", "wait")
+    for fine in ((), same, ("--for", "1h"), ("--note", "other")):
+        assert "is yours already: lease 1" in lock(tasks, "james", "acquire", "story-c", *fine).out
+    ran = lock(tasks, "james", "acquire", "story-c", *more)
+    assert (ran.code, ran.out) == (1, "")
+    assert "on other terms: for 3h, others get 'wait'" in ran.err
+    assert "gitsync lock release 1" in ran.err
+
+
+def test_a_claim_that_can_be_none_is_not_prepared(tasks):
+    shutil.move(tasks.hub, tasks.hub.with_suffix(".away"))
+    for args in (("tre:story-c",), ("path:[a",), ("story-c", "--for", "1s")):
+        assert lock(tasks, "james", "acquire", *args).code == 2
+    shutil.move(tasks.hub.with_suffix(".away"), tasks.hub)
+    assert "lease" not in tasks.cli("james", "push").out
 
 
 def test_a_lease_longer_than_the_policy_grants_is_refused(tasks):
@@ -240,6 +319,21 @@ def test_leases_show_where_people_look_anyway(tasks, document, golden):
     assert [one["asker"] for one in found["asked"]] == ["carol"]
     found = document(tasks.cli("carol", "trace", "story-c", "--json").out, "trace")
     assert found["lease"]["holder"] == "james"
+
+
+def test_the_history_says_what_was_made_under_a_lease_and_who_holds(tasks, document, golden):
+    lock(tasks, "james", "acquire", "story-c", "--note", "splitting it")
+    tasks.write("james", "stories/1.md", TASK.format(id="story-cccccc", title="New", more=""))
+    tasks.cli("james", "propose", "--slug", "x")
+    tasks.witness()
+    tasks.pull("carol")
+    golden("lock_log", tasks.cli("carol", "log", "story-c").out)
+    found = document(tasks.cli("carol", "log", "story-c", "--json").out, "log")
+    assert found["lease"]["holder"] == "james"
+    assert [one["leases"] for one in found["entries"]] == [[1], []]
+    found = document(tasks.cli("carol", "log", "--json").out, "log")
+    assert found["lease"] is None
+    assert [one["leases"] for one in found["entries"]] == [[1], [], [], [], []]
 
 
 def test_a_locks_ref_that_was_taken_back_is_noticed_and_put_back_by_the_doctor(tasks):

@@ -116,6 +116,29 @@ def test_list_at_a_terminal_fits_it(work):
 # -- ready, blocked, graph ---------------------------------------------------------------------
 
 
+def test_each_of_several_owners_in_one_text_is_found_and_leaves_room_for_titles(work):
+    """Front matter as proposals have it: ``author: one, two``."""
+    names = "carol, james (@j), @alice"
+    work.write("james", "plans/r.md", text("plan-bcdfgm", "Rent rooms", owner=names))
+    for name in ("carol", "alice", '"james (@j)"', f'"{names.upper()}"'):
+        assert ids(work.cli("james", "list", f"owner:{name}")) == ["plan-bcdfgm"], name
+    shown = work.cli("james", "list", "id:plan-bcdfgm", tty=True, PAGER="cat").out
+    assert shown.splitlines()[1].endswith("  carol +2  Rent rooms")
+    # A program that reads lines gets the names, and each artifact in one line.
+    shown = work.cli("james", "list", "id:plan-bcdfgm").out
+    assert names in shown.splitlines()[1]
+    assert shown.splitlines()[1].endswith("  Rent rooms")
+
+
+def test_what_is_gone_or_new_has_no_arrows(work):
+    (work.folder("james") / "stories/a.md").unlink()
+    work.write("james", "plans/n.md", text("plan-bcdfgn", "New one"))
+    found = work.cli("james", "diff").out
+    assert "story-bcdfgh  gone  Buy disks\n  id: story-bcdfgh\n" in found
+    assert "plan-bcdfgn  new  New one\n  id: plan-bcdfgn\n" in found
+    assert "->" not in found
+
+
 def test_ready_and_blocked(work, document):
     assert ids(work.cli("james", "ready")) == ["plan-bcdfgh", "story-bcdfgh"]
     assert ids(work.cli("james", "ready", "type:story")) == ["story-bcdfgh"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from textwrap import dedent
 
 PLAN = "---\nid: plan-abcdfg\ntype: plan\ntitle: T\nstatus: draft\nowner: james\n---\n\nBody\n"
@@ -99,3 +100,40 @@ def test_a_pin_is_shown_and_pulling_is_not_advised(ledger):
     out = ledger.cli("carol", "status").out
     assert "pinned    common@1: files stay there until gitsync pin --off\n" in out
     assert "gitsync pull" not in out
+
+
+def test_a_look_at_a_quiet_clone_loads_neither_libgit2_nor_yaml(ledger):
+    """Loading them takes longer than all else that such a look does."""
+    ledger.propose("james", "plans/plan-abcdfg-t.md", PLAN, "first")
+    ledger.witness()
+    ledger.pull("james", "alice")
+    for name in ("james", "alice"):
+        assert "plan-abcdfg" in ledger.cli(name, "list").out  # which makes the index
+        for command, said in (("status", "Nothing is open"), ("list", "plan-abcdfg")):
+            script = (
+                f"import sys; from gitsync.cli.main import run; run(['{command}']); print([one for"
+                " one in ('pygit2', 'ruamel.yaml', 'msgspec', 'nacl') if one in sys.modules])"
+            )
+            done = subprocess.run(
+                [sys.executable, "-c", script], cwd=ledger.folder(name), capture_output=True,
+                text=True, check=True,
+            )  # fmt: skip
+            assert said in done.stdout
+            assert done.stdout.endswith("\n[]\n")
+
+
+def test_receipts_that_came_since_must_be_a_witness_s(ledger):
+    """Those of the verified position are known; of what was fetched later, the key is looked at."""
+    ledger.clash()
+    ledger.cli("james", "proposals", "--fetch")
+    assert "refused" in ledger.cli("james", "status").out
+    mirrored = "refs/gitsync/remotes/origin/heads/gitsync/receipts/common"
+    folder = ledger.folder("james")
+    forged = subprocess.run(
+        ["git", "commit-tree", "-S", "-m", "receipts: 1 new", f"{mirrored}^{{tree}}"],
+        cwd=folder, capture_output=True, text=True, check=True,
+    ).stdout.strip()  # fmt: skip
+    subprocess.run(["git", "update-ref", mirrored, forged], cwd=folder, check=True)
+    ran = ledger.cli("james", "status", "--json")
+    assert ran.code != 0
+    assert "receipts.unknown-key" in ran.err

@@ -81,6 +81,20 @@ def test_the_width_is_the_terminals_or_80():
     assert terminal("7", tty=True)[0].width == 40
 
 
+def test_prose_about_a_result_is_broken_on_a_terminal_and_whole_elsewhere():
+    said = "a plan is held by james, " * 6
+    for tty, count in ((True, 3), (False, 1)):
+        out, _ = terminal("80", tty=tty)
+        out.told("error: ", said, " " * 7)
+        lines = out.streams.stderr.getvalue().splitlines()
+        assert len(lines) == count
+        assert lines[0].startswith("error: a plan")
+        assert all(len(line) <= 80 for line in lines) == tty
+    out, _ = terminal("80", tty=True)
+    out.told("error: ", said, " " * 7)
+    assert out.streams.stderr.getvalue().splitlines()[1].startswith(" " * 7 + "james")
+
+
 def test_a_table_fits_and_cuts_or_goes_on_in_its_last_column():
     out, stream = terminal("80", tty=True)
     out.table(("A", "B"), [("x", "word " * 30), ("longer", "y")])

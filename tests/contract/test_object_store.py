@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import nullcontext
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,17 +16,19 @@ from gitsync.storage.facts import EMPTY_TREE, StoreFacts
 from gitsync.storage.objects import MemoryObjects, ScratchObjects
 from gitsync.storage.repository import Repository
 
-KINDS = ["git", "memory", "scratch-on-git", "scratch-on-memory"]
+KINDS = ["git", "asking-git", "memory", "scratch-on-git", "scratch-on-memory"]
 
 
 @pytest.fixture(params=KINDS)
 def store(request, tmp_path):
     if "git" in request.param:
         subprocess.run(["git", "init", "-q", str(tmp_path / "r")], check=True)
-        base = Repository.open(tmp_path / "r").store
+        repo = Repository.open(tmp_path / "r")
+        base = repo.store
     else:
         base = MemoryObjects()
-    return ScratchObjects(base) if "scratch" in request.param else base
+    with repo.few_objects() if request.param == "asking-git" else nullcontext():
+        yield ScratchObjects(base) if "scratch" in request.param else base
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -34,15 +34,16 @@ _METHODS = frozenset(
 _MODULES = frozenset({"subprocess", "shutil", "tempfile"})
 # (file, call): why it is no effect.
 ALLOWED = {
-    ("storage/durable.py", "os.pwrite"): "the name of a lock's holder, a help for those who wait",
-    ("storage/durable.py", "os.ftruncate"): "the same",
-    ("storage/durable.py", "os.open(O_CREAT)"): "a lock file: it means nothing without its lock",
+    ("storage/locking.py", "os.pwrite"): "the name of a lock's holder, a help for those who wait",
+    ("storage/locking.py", "os.ftruncate"): "the same",
+    ("storage/locking.py", "os.open(O_CREAT)"): "a lock file: it means nothing without its lock",
     ("storage/index.py", "sqlite3.connect"): "a cache; its transactions are effects",
     ("storage/indexhealth.py", "sqlite3.connect"): "opened to be read only",
     ("services/doctoring/disk.py", "shutil.which"): "only looks",
     ("services/exporting.py", "os.utime"): "dates of a draft that has no name yet",
     ("storage/batchfiles.py", "os.kill"): "signal 0: asks whether a process is there",
     ("storage/artifactdb.py", "sqlite3.connect"): "a cache",
+    ("storage/artifacthints.py", "sqlite3.connect"): "opened to be read only",
     ("storage/workscan.py", ".mkdir()"): "for a private copy of git's index, which is a cache",
     ("storage/workscan.py", "open(w)"): "the same",
     ("storage/workscan.py", "shutil.copyfileobj"): "the same",
@@ -53,6 +54,7 @@ ALLOWED = {
     ("storage/exportdb.py", "sqlite3.connect"): "in the draft of an export",
     ("storage/exportdb.py", "open(w)"): "the same",
     ("hooks/merge_driver.py", ".write_bytes()"): "the file that git made for the result",
+    ("hooks/merge_driver.py", "open(w)"): "in the scratch folder of whoever had git merge",
     ("storage/gitcli.py", "subprocess.PIPE"): "a constant",
     ("storage/gitcli.py", "subprocess.DEVNULL"): "a constant",
     ("storage/signing.py", "subprocess.PIPE"): "a constant",

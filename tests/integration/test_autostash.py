@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
+import threading
+import time
+from types import SimpleNamespace
 
 import pytest
 
 from gitsync.domain.errors import GitsyncError, RefusedError
+from gitsync.services import mergesetup
 from gitsync.services.pulling import pull
 from gitsync.storage.autostash import Autostash
 from gitsync.storage.worktree import WorkTree
@@ -77,6 +83,86 @@ def test_what_does_not_fit_is_shown_as_a_conflict_and_kept(behind):
     assert "gitsync: autostash" in git(folder, "stash", "list")
     assert git(folder, "for-each-ref", "refs/worktree") == ""
     assert git(folder, "show", "stash@{0}:notes/a.md").startswith("mine\n")
+
+
+@pytest.fixture
+def deadly(behind, tmp_path, monkeypatch):
+    """The driver stops where it is called and waits to be killed, which is done from here, once.
+
+    ``driver`` or its ``shell`` gets the signal.
+    """
+    place = tmp_path / "bin"
+    place.mkdir()
+    (place / "gitsync").write_text(
+        f"#!/bin/sh\nif mkdir {place}/once 2>/dev/null; then\n"
+        f'  echo "$$ $PPID" >{place}/draft; mv {place}/draft {place}/pids; exec sleep 60\nfi\n'
+        f'exec {sys.executable} -P -m gitsync "$@"\n'
+    )
+    (place / "gitsync").chmod(0o755)
+    monkeypatch.setattr(mergesetup, "sys", SimpleNamespace(executable=str(place / "python")))
+
+    def kill(whom):
+        while not (place / "pids").exists():
+            time.sleep(0.01)
+        driver, shell = map(int, (place / "pids").read_text().split())
+        for pid in (driver,) if whom == "driver" else (shell, driver):
+            os.kill(pid, signal.SIGKILL)
+
+    def armed(whom):
+        killer = threading.Thread(target=kill, args=(whom,), daemon=True)
+        killer.start()
+        return killer
+
+    return armed
+
+
+@pytest.mark.parametrize("whom", ["driver", "shell"])
+@pytest.mark.parametrize("fits", [True, False])
+def test_a_merge_that_was_killed_is_no_conflict_and_the_next_pull_completes_it(
+    behind, deadly, whom, fits
+):
+    folder = behind.folder("james")
+    if not fits:
+        behind.write("james", "notes/a.md", "".join(["mine\n", *LINES[1:]]))
+    killer = deadly(whom)
+    done = behind.cli("james", "pull", "--autostash")
+    killer.join()
+    assert done.code == 3
+    assert "cut off" in done.err
+    assert "do not fit" not in done.err
+    assert "gitsync pull --autostash" in done.err
+    # The files are as pulled, without a conflict, and the work is kept where the next pull looks.
+    assert git(folder, "status", "--porcelain") == "?? new.md"
+    assert git(folder, "rev-parse", "HEAD") == git(folder, "rev-parse", "common")
+    assert git(folder, "stash", "list") == ""
+    held = Autostash(behind.ws("james").repo).held()
+    assert git(folder, "show", f"{held}:notes/b.md") == "B, mine"
+    done = behind.cli("james", "pull", "--autostash")
+    if fits:
+        assert done.code == 0, done.err
+        back(behind)
+    else:
+        assert done.code == 1
+        assert "do not fit" in done.err
+        assert "<<<<<<<" in (folder / "notes/a.md").read_text()
+
+
+def test_what_git_does_not_begin_is_no_conflict_either(behind):
+    """An untracked file has meanwhile taken the name of a new one that was put aside."""
+    folder = behind.folder("james")
+    git(folder, "add", "new.md")
+    stash = Autostash(behind.ws("james").repo)
+    assert stash.put_aside()
+    behind.write("james", "new.md", "another\n")
+    with pytest.raises(GitsyncError) as error:
+        stash.bring_back()
+    assert error.value.code == "stash.blocked"
+    assert "new.md" in error.value.message
+    assert git(folder, "status", "--porcelain") == "?? new.md"
+    (folder / "new.md").unlink()
+    git(folder, "stash", "pop", "--quiet", "--index")
+    assert (folder / "new.md").read_text() == "untracked\n"
+    assert (folder / "notes/b.md").read_text() == "B, mine\n"
 
 
 def test_what_was_edited_after_a_cut_is_not_overwritten(behind):

@@ -12,8 +12,9 @@ import pytest
 from gitsync.codec.gitobjects import object_id
 from gitsync.domain.errors import FormatError, VerificationError
 from gitsync.domain.objects import Oid
-from gitsync.storage import catfile, effects
+from gitsync.storage import catfile, effects, objects
 from gitsync.storage.catfile import CatFile
+from gitsync.storage.repository import Repository
 from tests.integration.peoplekit import git
 
 OLD = """#!/bin/sh
@@ -105,3 +106,60 @@ def test_what_is_too_large_is_measured_and_not_read(repo, monkeypatch):
             store.read(large)
         assert error.value.code == "object.too-large"
         assert store.read(small) == ("blob", b"small\n")
+
+
+def packed(here, *texts):
+    """Objects of these texts, in one pack and nowhere else."""
+    made = [put(here, text) for text in texts]
+    names = "".join(f"{oid}\n" for oid in made)
+    where = here / ".git/objects/pack/pack"
+    subprocess.run(["git", "pack-objects", "-q", where], cwd=here, input=names, text=True,
+                   capture_output=True, check=True)  # fmt: skip
+    git(here, "prune-packed")
+    return made
+
+
+def test_a_handful_is_read_by_git_and_many_by_libgit2(repo, monkeypatch):
+    here, _ = repo
+    monkeypatch.setattr(objects, "_FEW", 3)
+    texts = [b"text %d\n" % number for number in range(6)]
+    made = packed(here, *texts)
+    repository = Repository.open(here)
+    store = repository.store
+    with repository.few_objects():
+        assert [store.read(oid)[1] for oid in made[:2]] == texts[:2]
+        assert store.has(made[2])
+        assert "_packs" not in vars(store)
+        assert [store.read(oid)[1] for oid in made] == texts
+        assert "_packs" in vars(store)
+    assert [store.read(oid)[1] for oid in made] == texts
+
+
+def test_what_git_cannot_give_libgit2_is_asked_for(repo):
+    here, _ = repo
+    (whole,) = packed(here, b"whole\n")
+    loose = put(here, b"torn\n" * 50)
+    torn(here, loose)
+    store = Repository.open(here).store
+    repository = Repository.open(here)
+    with repository.few_objects():
+        for asked in (repository.store, store):  # with git's help and without: the same answers
+            assert not asked.has(loose)
+            with pytest.raises(VerificationError) as error:
+                asked.read(loose)
+            assert error.value.code == "object.damaged"
+            assert not asked.has(Oid("1" * 40))
+            assert asked.read(whole) == ("blob", b"whole\n")
+            assert asked.header(whole) == ("blob", 6)
+
+
+def test_what_git_gives_is_held_against_its_id(tmp_path, monkeypatch):
+    here = tmp_path / "repo"
+    here.mkdir()
+    git(here, "init", "-q")
+    one, other = packed(here, b"one\n", b"other\n")
+    # The user's own git may have been told to show another object in the place of one.
+    git(here, "replace", one, other)
+    repository = Repository.open(here)
+    with repository.few_objects():
+        assert repository.store.read(one) == ("blob", b"one\n")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from gitsync.domain.leases.acts import Acquire, Break, Release
@@ -9,7 +12,11 @@ from gitsync.domain.leases.values import Lease
 from gitsync.domain.names import LOCKS_REF
 from gitsync.services.deciding import sign_commit
 from gitsync.services.heartbeats import next_beat
-from tests.integration.hookkit import Clone, text
+from gitsync.services.hookledger import HookLedger
+from gitsync.services.staged import check_staged
+from gitsync.storage.facts import StoreFacts
+from gitsync.storage.stock import StockRepository
+from tests.integration.hookkit import Clone, run_git, text
 from tests.integration.ledgerkit import Hand, git
 from tests.integration.test_receiving import Outside, guard, refused
 
@@ -55,6 +62,64 @@ def test_removal_renaming_and_modes_are_writes_too(ledger, clone, how):
     done = clone.git("commit", "-m", "x")
     assert done.code != 0
     assert "lease.held" in done.err
+
+
+def test_a_plain_file_is_looked_at_while_others_hold_its_path(ledger, clone):
+    clone.land("data/figures.txt", "1\n", "figures")
+    assert ledger.cli("carol", "pull").code == 0
+    hold(ledger, "path:data/**")
+    clone.stage("data/figures.txt", "2\n")
+    done = clone.refused("commit", "-m", "x", code="lease.held")
+    assert "data/figures.txt" in done.err
+    assert "carol holds under lease 1" in " ".join(done.err.split())
+    assert ledger.cli("carol", "lock", "release").code == 0
+    assert ledger.cli("james", "pull").code == 0
+    assert clone.ok("commit", "-q", "-m", "x").err == ""
+
+
+def below(ident: str, parent: str) -> str:
+    return text(ident).replace("owner", f"parent: {parent}\nowner")
+
+
+@pytest.fixture
+def grown(ledger, clone):
+    """Carol holds a tree, and has put something below it since; james adds to that."""
+    hold(ledger, "tree:plan-bbbbbb")
+    ledger.write("carol", "plans/d.md", below("plan-dddddd", "plan-bbbbbb"))
+    run_git(ledger.folder("carol"), "add", ".")
+    run_git(ledger.folder("carol"), "commit", "-qm", "d")
+    assert ledger.cli("carol", "propose").code == 0
+    assert ledger.cli("alice", "witness", "run").code == 0
+    assert ledger.cli("james", "pull").code == 0
+    assert (clone.root / "plans/d.md").exists()
+    clone.stage("plans/f.md", below("plan-ffffff", "plan-dddddd"))
+    return clone
+
+
+@pytest.mark.parametrize("index", ["there", "missing", "torn", "lying"])
+def test_what_lies_deep_below_a_tree_is_found_whatever_the_index_says(ledger, grown, index):
+    assert ledger.cli("james", "list").code == 0
+    file = grown.root / ".git/gitsync/artifacts.db"
+    if index == "missing":
+        file.unlink()
+    elif index == "torn":
+        file.write_bytes(file.read_bytes()[:5000])
+    elif index == "lying":
+        with closing(sqlite3.connect(file)) as db, db:
+            db.execute("UPDATE OR REPLACE member SET path = ? WHERE path = ?",
+                       (b"plans/b.md", b"plans/d.md"))  # fmt: skip
+    assert "plans/f.md" in grown.refused("commit", "-m", "x", code="lease.held").err
+
+
+def test_the_index_spares_a_hook_the_reading_of_every_file(ledger, grown, monkeypatch):
+    assert ledger.cli("james", "list").code == 0
+    read = []
+    monkeypatch.setattr(StoreFacts, "paths_of", lambda *args: read.append(args) or ())
+    host = ledger.host("james")
+    with StockRepository(grown.root, {}) as repo:
+        found = check_staged(HookLedger.find(repo, host.env, host.home))
+    assert [one.code for one in found if one.refuses] == ["lease.held"]
+    assert read == []
 
 
 def test_one_s_own_lease_and_a_released_one_are_no_reason(ledger, clone):

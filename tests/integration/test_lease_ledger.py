@@ -508,6 +508,8 @@ def test_a_missing_or_unreadable_locks_ref_means_no(ledger, hand):
     with pytest.raises(RefusedError) as error:
         ledger.witness()
     assert error.value.code == "locks.malformed"
+    # Whoever meets it is told to which commit the ref has to go back.
+    assert f"git push --force HOME {tip}:{LOCKS_REF}" in (error.value.hint or "")
     hand.put(LOCKS_REF, tip)
     ledger.witness()
     assert hand.rule("carol/edit") == "ledger.accepted"

@@ -167,6 +167,19 @@ def test_an_earlier_state_does_not_land_while_the_newer_one_waits(ledger, hand):
     quiet(ledger, hand)
 
 
+def test_an_earlier_state_that_waits_is_told_that_it_was_replaced(ledger, hand):
+    old = waiting(hand)
+    hand.propose("james/x", old)
+    ledger.witness()
+    assert hand.receipt("james/x").outcome == "waiting"
+    new = hand.change("james", {"a.md": b"new\n"}, message=f"x\n\nGitsync-Predecessor: {old}")
+    hand.propose("james/y", new)
+    ledger.witness()
+    assert hand.rule("james/x") == "proposal.superseded"
+    assert hand.rule("james/y") == "ledger.accepted"
+    quiet(ledger, hand)
+
+
 def test_an_update_does_not_replace_what_another_person_proposed(ledger, hand):
     theirs = hand.change("carol", {"a.md": b"hers\n"})
     evil = hand.change("james", {"b.md": b"b\n"}, message=f"x\n\nGitsync-Predecessor: {theirs}")

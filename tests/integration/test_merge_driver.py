@@ -254,6 +254,28 @@ def test_where_gitsync_is_gone_git_merges_by_itself(ledger):
     assert (james / "a.md").read_bytes() == b"A\nb\nc\nD\n"
 
 
+def test_where_it_is_killed_the_file_is_a_merge_of_text_and_a_conflict(ledger, tmp_path):
+    """Git would take the file as our side has it, without a marker, for the conflict."""
+    james = ledger.folder("james")
+    script = tmp_path / "gitsync"
+    script.write_text("#!/bin/sh\nkill -9 $$\n")
+    script.chmod(0o755)
+    command = git(james, "config", "merge.gitsync.driver")
+    dying = command.replace(str(Path(sys.executable).with_name("gitsync")), str(script))
+    assert dying != command
+    git(james, "config", "merge.gitsync.driver", dying)
+    start = commit_files(james, {"a.md": b"a\nb\nc\nd\n", "b.md": b"a\n"}, "base")
+    commit_files(james, {"a.md": b"A\nb\nc\nd\n", "b.md": b"b\n"}, "one")
+    git(james, "branch", "one")
+    git(james, "checkout", "-q", "--detach", start)
+    commit_files(james, {"a.md": b"a\nb\nc\nD\n", "b.md": b"c\n"}, "two")
+    done = subprocess.run(["git", "merge", "--no-edit", "one"], cwd=james, capture_output=True)
+    assert b"a.md: the merge driver ended with 137, this is a merge of text" in done.stderr
+    assert stages(james) == {"a.md", "b.md"}
+    assert (james / "a.md").read_bytes() == b"A\nb\nc\nD\n"
+    assert b"<<<<<<<" in (james / "b.md").read_bytes()
+
+
 def test_modules_in_the_work_tree_are_not_imported(ledger):
     james = ledger.folder("james")
     (james / "json.py").write_text("raise SystemExit(5)\n")

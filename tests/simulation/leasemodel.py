@@ -105,10 +105,12 @@ class LeaseModel:
             del self.leases[one.token]
         self.token = held.token
         self.leases[held.token] = held
-        for key in [key for key in self.requests if key[0] in {one.token for one in over}]:
+        before = {one.token: one.holder for one in over}
+        for key in [key for key in self.requests if key[0] in before]:
             asked = self.requests.pop(key)
             if asked.asker != held.holder:
-                moved = Asked(held.token, asked.proposal, asked.asker, asked.place)
+                waited = asked.waited if before[key[0]] == held.holder else 0
+                moved = Asked(held.token, asked.proposal, asked.asker, asked.place, waited)
                 self.requests.setdefault((held.token, asked.proposal), moved)
 
     def released(self, tokens: Collection[int], by: str | None) -> None:

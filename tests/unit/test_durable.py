@@ -14,8 +14,9 @@ import pytest
 
 from gitsync.codec.pack import PackBuilder
 from gitsync.domain.errors import BugError, EnvironmentFault, Kind, RefusedError
-from gitsync.storage import durable
-from gitsync.storage.durable import FileLock, save_pack, sync_written, write_atomic, write_new
+from gitsync.storage import durable, locking
+from gitsync.storage.durable import save_pack, sync_written, write_atomic, write_new
+from gitsync.storage.locking import FileLock
 
 OLD, NEW = b"old content", b"new content, longer" * 100
 
@@ -296,7 +297,7 @@ CHILD = """
 import os, signal, sys
 from pathlib import Path
 from gitsync.codec.pack import PackBuilder
-from gitsync.storage import durable
+from gitsync.storage import durable, locking
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -390,7 +391,7 @@ class TestKilled:
 HOLDER = """
 import sys, time
 from pathlib import Path
-from gitsync.storage.durable import FileLock
+from gitsync.storage.locking import FileLock
 with FileLock(Path(sys.argv[1]), timeout=5):
     print("held", flush=True)
     time.sleep(60)
@@ -479,7 +480,7 @@ class TestFileLock:
         path, clock = tmp_path / "lock", Clock()
         first = FileLock(path, timeout=0)
         first.acquire()
-        flock = durable.fcntl.flock
+        flock = locking.fcntl.flock
         deleted = []
 
         def delete_once(fd, how):
@@ -490,7 +491,7 @@ class TestFileLock:
 
         first.release()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(durable.fcntl, "flock", delete_once)
+            patch.setattr(locking.fcntl, "flock", delete_once)
             second = FileLock(path, timeout=1, clock=clock, sleep=clock.sleep)
             second.acquire()
         with pytest.raises(EnvironmentFault):

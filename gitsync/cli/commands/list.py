@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitsync.cli.options import at_option, define, no_cache_option, query_argument
-from gitsync.cli.rows import check_form, format_option, row_json, show_rows
+from gitsync.cli.rows import check_form, format_option, look_ahead, row_json, show_rows
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
@@ -34,7 +34,8 @@ def run(app: App, options: Options) -> None:
         check_form(options.form, catalogue)
         return catalogue.find(options.query, options.limit)
 
-    found = app.reading(find, at=options.at, cache=options.cache)
+    ahead = None if app.json or options.form is not None else look_ahead
+    found = app.reading(find, at=options.at, cache=options.cache, ahead=ahead)
     if app.json:
         artifacts = [row_json(row) for row in found]
         app.out.json(app.document("list", at=options.at, artifacts=artifacts))

@@ -17,8 +17,8 @@ _VERDICTS = click.Choice(["allow", "deny", "wait"])
 _NO_FETCH = flag("--no-fetch", help="Do not ask the home; show what was seen last.")
 
 
-def _choice(name: str, values: Sequence[str], help: str, default: str) -> click.Option:  # noqa: A002
-    return click.Option([name], type=click.Choice(values), default=default, help=help)
+def _choice(name: str, values: Sequence[str], help: str) -> click.Option:  # noqa: A002
+    return click.Option([name], type=click.Choice(values), help=help)
 
 
 command = Group(
@@ -45,10 +45,11 @@ command.add_command(
             option("--next", "next_query", metavar="QUERY",
                    help="Take the first artifact that this query finds and nobody holds."),
             duration_option("--for", "seconds",
-                            help="How long it lasts without a sign of you: 90m, 4h, 2d."),
+                            help="How long it lasts without a sign of you: 90m, 4h, 2d; 2h if"
+                            " not said."),
             option("--note", metavar="TEXT", help="What you hold it for; others see it."),
             _choice("--on-request", ["ask", "allow", "deny", "wait"],
-                    "What others get who propose into it.", "ask"),
+                    "What others get who propose into it; you are asked if not said."),
             option("--escalate-to", metavar="NAME", many=True, complete=completing.members,
                    help="Who may answer in your place when you do not."),
             moment_option("--offline-until", "DATE", "Hold it until then, away from the network."),

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitsync.cli import completing, text
+from gitsync.cli import completing, leasewords, text
 from gitsync.cli.changes import change_json, field_lines
 from gitsync.cli.options import argument, define
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
+    from gitsync.domain.leases.values import Lease, Locks
     from gitsync.services.history import ArtifactDiff
     from gitsync.services.status import LogEntry
 
@@ -30,21 +31,28 @@ class Options:
 def run(app: App, options: Options) -> None:
     """Print the numbered history, newest first."""
     from gitsync.services.history import is_position, touches
+    from gitsync.services.leasing.glance import lease_on
     from gitsync.services.status import log
 
     ws, start = app.ledger(), options.start
     changes: list[ArtifactDiff | None]
+    held: tuple[Locks, Lease] | None = None
     if start is None or start == ws.space or is_position(start):
         found = log(ws, limit=options.limit, start=start)
         changes = [None] * len(found)
     else:
         touched = touches(ws, start, limit=options.limit)
         found, changes = [one.snapshot for one in touched], [one.change for one in touched]
+        if touched:
+            held = lease_on(ws, touched[0].change.id, touched[0].change.path)
     if app.json:
         entries = [_json(one, change) for one, change in zip(found, changes, strict=True)]
-        app.out.json(app.document("log", entries=entries))
+        lease = leasewords.lease_json(*held) if held is not None else None
+        app.out.json(app.document("log", lease=lease, entries=entries))
         return
     with app.out.paged():
+        if held is not None:
+            leasewords.held_line(app, held[1], "")
         for one, change in zip(found, changes, strict=True):
             _entry(app, one)
             if change is not None:
@@ -57,7 +65,8 @@ def _json(one: LogEntry, change: ArtifactDiff | None) -> dict[str, object]:
     found: dict[str, object] = {
         "position": f"{one.space}@{one.number}", "commit": one.commit, "proposal": one.proposal,
         "name": str(one.name) if one.name else None, "author": one.author,
-        "subject": one.subject, "approved-by": list(one.approvals), "at": moment(one.at),
+        "subject": one.subject, "approved-by": list(one.approvals), "leases": list(one.leases),
+        "at": moment(one.at),
     }  # fmt: skip
     return found if change is None else {**found, "change": change_json(change, body=False)}
 
@@ -70,6 +79,8 @@ def _entry(app: App, one: LogEntry) -> None:
     out.wrapped(what, "    ", "    ")
     if one.approvals:
         out.wrapped("approved by " + ", ".join(one.approvals), "    ", "    ")
+    if one.leases:
+        out.line("    under lease " + ", ".join(map(str, one.leases)))
 
 
 command = define(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.cli.options import at_option, define, flag, no_cache_option, query_argument
-from gitsync.cli.rows import check_form, format_option, row_json, show_rows
+from gitsync.cli.rows import check_form, format_option, look_ahead, row_json, show_rows
 from gitsync.domain.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ def run(app: App, options: Options) -> None:
         check_form(options.form, catalogue)
         return [one.row for one in open_work(catalogue, options.query)[0] if not one.ties]
 
-    found = app.reading(find, at=options.at, cache=options.cache)
+    plain = app.json or options.claim or options.form is not None
+    ahead = None if plain else look_ahead
+    found = app.reading(find, at=options.at, cache=options.cache, ahead=ahead)
     if options.claim:
         _claim(app, [row.id for row in found if row.id])
         return

@@ -31,9 +31,7 @@ def run(app: App, options: Options) -> None:
     found = trace(app.ledger(), options.text)
     if app.json:
         steps = [_json(one) for one in found.steps]
-        lease = None
-        if found.lease is not None and found.locks is not None:
-            lease = leasewords.lease_json(found.locks, found.lease)
+        lease = leasewords.lease_json(*found.lease) if found.lease is not None else None
         app.out.json(
             app.document("trace", id=found.id, title=found.title, lease=lease, steps=steps)
         )
@@ -41,12 +39,7 @@ def run(app: App, options: Options) -> None:
     with app.out.paged():
         app.out.line(cut(f"{found.id}  {clean(found.title or '-')}", app.out.width))
         if found.lease is not None:
-            note = f": {found.lease.note}" if found.lease.note else ""
-            app.out.wrapped(
-                f"held by {found.lease.holder} under lease {found.lease.token}{note}",
-                "    ",
-                "    ",
-            )
+            leasewords.held_line(app, found.lease[1], "    ")
         for step in found.steps:
             app.out.line()
             _show(app, step)

@@ -188,7 +188,10 @@ def _acquire(locks: Locks, lease: Lease, policy: Policy) -> Locks:
     for key, one in locks.requests.items():
         # Who waited for the one who held it before keeps the place in the queue.
         if key[0] in gone and person_of(one.asker) != person_of(lease.holder):
-            moved = replace(one, token=lease.token, waited=0, answer=None)
+            # Whoever gives back and takes again is still the one who does not answer.
+            anew = person_of(locks.leases[key[0]].holder) != person_of(lease.holder)
+            waited = 0 if anew else one.waited
+            moved = replace(one, token=lease.token, waited=waited, answer=None)
             requests.setdefault((lease.token, one.proposal), moved)
     beats = {token: beat for token, beat in locks.beats.items() if token not in gone}
     return replace(locks, token=lease.token, leases=leases, beats=beats, requests=requests)
@@ -236,6 +239,15 @@ def _of(locks: Locks, token: int) -> Lease:
     return lease
 
 
+def not_yours(lease: Lease, actor: str) -> RefusedError:
+    """The refusal for whoever would give back another's lease."""
+    return RefusedError(
+        "lease.not-yours", f"lease {lease.token} is {lease.holder}'s, not {actor}'s",
+        hint=f"ask {lease.holder}, or, in the role for it:"
+        f" gitsync lock break {lease.token} --reason WHY",
+    )  # fmt: skip
+
+
 def _release(locks: Locks, act: Release) -> Locks:
     leases = dict(locks.leases)
     if not act.tokens or len(set(act.tokens)) != len(act.tokens):
@@ -243,11 +255,7 @@ def _release(locks: Locks, act: Release) -> Locks:
     for token in act.tokens:
         lease = _of(locks, token)
         if person_of(lease.holder) != person_of(act.actor):
-            raise RefusedError(
-                "lease.not-yours", f"lease {token} is {lease.holder}'s, not {act.actor}'s",
-                hint=f"ask {lease.holder}, or, in the role for it:"
-                f" gitsync lock break {token} --reason WHY",
-            )  # fmt: skip
+            raise not_yours(lease, act.actor)
         if lease.released:
             raise RefusedError("lease.released", f"lease {token} has been given back already")
         leases[token] = replace(lease, released=True)

@@ -41,12 +41,18 @@ class Subject:
         return f"{self.kind}:{self.rest}"
 
 
-def _malformed(text: str, why: str) -> FormatError:
+def malformed(text: str, why: str) -> FormatError:
+    """The error for what is no subject."""
     return FormatError(
         "lease.subject", f"{text[:80]!r} is no subject: {why}",
-        hint="tree:ID (an artifact and all below it), ids:A,B, path:'plans/**',"
-        " query:'type:story owner:alice'",
+        hint="an id, tree:ID (it and all below it), ids:A,B,\n"
+        "path:'plans/**', or query:'type:story owner:alice'",
     )  # fmt: skip
+
+
+def may_be_id(text: str) -> bool:
+    """Whether a subject can name an artifact so."""
+    return _ID.fullmatch(text) is not None
 
 
 @lru_cache(maxsize=4096)
@@ -54,25 +60,25 @@ def parse_subject(text: str) -> Subject:
     """A subject in its one canonical spelling. Raises FormatError ``lease.subject``."""
     kind, colon, rest = text.partition(":")
     if not colon or kind not in KINDS:
-        raise _malformed(text, f"it begins with one of {', '.join(one + ':' for one in KINDS)}")
+        raise malformed(text, f"it begins with one of {', '.join(one + ':' for one in KINDS)}")
     if (
         not rest
         or len(text) > MAX_SUBJECT_CHARS
         or any(char < " " or char == "\x7f" for char in rest)
     ):
-        raise _malformed(text, "what follows the colon is empty, too long or not text")
+        raise malformed(text, "what follows the colon is empty, too long or not text")
     if kind in {"tree", "ids"}:
         ids = tuple(rest.split(",")) if kind == "ids" else (rest,)
-        if not all(_ID.fullmatch(one) for one in ids):
-            raise _malformed(text, "an id is missing or cannot be one")
+        if not all(map(may_be_id, ids)):
+            raise malformed(text, "an id is missing or cannot be one")
         if list(ids) != sorted(set(ids)):
-            raise _malformed(text, "ids are sorted and none is there twice")
+            raise malformed(text, "ids are sorted and none is there twice")
         return Subject(kind, rest, ids)
     if kind == "path":
         try:
             compile_glob(rest)
         except FormatError as error:
-            raise _malformed(text, error.message) from None
+            raise malformed(text, error.message) from None
     return Subject(kind, rest)
 
 
@@ -108,7 +114,9 @@ def query_of(text: str, vocabulary: Vocabulary, me: tuple[str, ...], space: str)
     query = parse(text, FixedWords(vocabulary, me, space, named))
     if query.sort or any(_moves(term) for term in query.terms) or not query.terms:
         raise UsageError(
-            "query.value", "a lease's query names what artifacts are, not what changed nor an order"
+            "query.value",
+            "a lease's query names what artifacts are, not what changed nor an order",
+            hint="leave out sort:, changed: and is:changed",
         )
     return query
 

@@ -2,7 +2,9 @@
 
 Counted as writes: every edit, added and removed files, both names of a file that moves, and links
 that come to lead into a subject or cease to. An artifact that several leases cover belongs to the
-oldest of them. The ledger's own settings are under no lease.
+oldest of them; what it was, what it becomes and where its links lead are asked about one by one, so
+that nobody gets at another's by making it look like one's own. The ledger's own settings are under
+no lease.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from gitsync.domain.query.records import fold
 from gitsync.domain.query.vocabulary import vocabulary_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from gitsync.domain.leases.subjects import Subject
     from gitsync.domain.leases.values import Lease, Locks, Request
@@ -43,12 +45,13 @@ class Touch:
     """One changed file as leases see it: ``keys`` are the folded ids that it has or had, the ids
     that its links come or cease to lead to, and its path after a ``/``; ``parents`` the ids that
     it lies or lay below, as they are written; ``records`` what queries are asked of, before and
-    after."""
+    after. ``parts`` are the same one by one: the file before, the file after, each such link."""
 
     path: str
     keys: frozenset[str]
     parents: frozenset[str] = frozenset()
     records: tuple[Record, ...] = ()
+    parts: tuple[Touch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +76,27 @@ class Blocked:
 
 
 class Ground:
-    """Two trees that a change leads from and to, with what leases ask of them."""
+    """Two trees that a change leads from and to, with what leases ask of them.
 
-    def __init__(self, facts: Facts, schema: Schema, trees: tuple[Oid, Oid], space: str) -> None:
+    ``hints`` names files that may carry an id, so that not every file has to be read to find one;
+    ids are unique in a ledger, so a file that does carry it is the one. What is decided is decided
+    without hints.
+    """
+
+    def __init__(
+        self,
+        facts: Facts,
+        schema: Schema,
+        trees: tuple[Oid, Oid],
+        space: str,
+        hints: Callable[[str], Iterable[bytes]] | None = None,
+    ) -> None:
         self._facts = facts
         self._schema = schema
         self._words = vocabulary_of(schema)
         self._trees = trees
         self._space = space
+        self._hints = hints
         self._up: dict[str, frozenset[str]] = {}
         self._queries: dict[tuple[str, str], Query] = {}
 
@@ -90,21 +106,37 @@ class Ground:
 
     def _touch(self, change: FileChange) -> Touch:
         path = change.path.decode("utf-8", "replace")
-        records: list[Record] = []
+        sides: list[Touch] = []
         for entry in (change.before, change.after):
-            if entry is not None and entry[0] == MODE_FILE:
-                record = self._facts.described(Oid(entry[1].hex()), self._schema, path)
-                records += [record] if record is not None else []
-        keys = {fold("/" + path)}
-        parents: set[str] = set()
-        for record in records:
-            keys |= set(record.values.get(self._words.id_field, ()))
-            parents |= self._above_it(record)
+            if entry is not None:
+                blob = Oid(entry[1].hex()) if entry[0] == MODE_FILE else None
+                sides.append(self._side(path, blob))
+        records = tuple(record for side in sides for record in side.records)
+        links: set[str] = set()
         for link in self._words.links.values():
-            sides = [set(map(fold, self._targets(record, link))) for record in records]
+            led = [set(map(fold, self._targets(record, link))) for record in records]
             # An edit of both sides changes what only one of them has; else all links are new.
-            keys |= sides[0] ^ sides[1] if len(sides) == 2 else set().union(*sides)
-        return Touch(path, frozenset(keys), frozenset(parents), tuple(records))
+            links |= led[0] ^ led[1] if len(led) == 2 else set().union(*led)
+        return Touch(
+            path,
+            frozenset(links).union(*(side.keys for side in sides)),
+            frozenset().union(*(side.parents for side in sides)),
+            records,
+            (*sides, *(Touch(path, frozenset({key})) for key in sorted(links))),
+        )
+
+    def _side(self, path: str, blob: Oid | None) -> Touch:
+        """A file as it is before or after; no ``blob`` where it is no plain file."""
+        keys = frozenset({fold("/" + path)})
+        record = self._facts.described(blob, self._schema, path) if blob is not None else None
+        if record is None:
+            return Touch(path, keys)
+        return Touch(
+            path,
+            keys.union(record.values.get(self._words.id_field, ())),
+            frozenset(self._above_it(record)),
+            (record,),
+        )
 
     def _above_it(self, record: Record) -> set[str]:
         """The ids that an artifact lies right below."""
@@ -127,11 +159,9 @@ class Ground:
 
     def _ids_at(self, path: str) -> Iterator[str]:
         for tree in self._trees:
-            entry = entry_at(self._facts, tree, path.encode("utf-8", "replace"))
-            if entry is not None and entry[0] == MODE_FILE:
-                record = self._facts.described(Oid(entry[1].hex()), self._schema, path)
-                if record is not None:
-                    yield record.ident
+            record = self._record(tree, path.encode("utf-8", "replace"))
+            if record is not None:
+                yield record.ident
 
     def covers(self, lease: Lease, touch: Touch) -> bool:
         """Whether what is touched belongs to a lease: by its members, or by its subjects now."""
@@ -176,14 +206,25 @@ class Ground:
     def _parents(self, ident: str) -> set[str]:
         found: set[str] = set()
         for tree in self._trees:
-            for path in self._facts.paths_of(tree, ident, self._schema):
-                entry = entry_at(self._facts, tree, path)
-                if entry is None:
-                    continue
-                text = path.decode("utf-8", "replace")
-                record = self._facts.described(Oid(entry[1].hex()), self._schema, text)
-                found |= self._above_it(record) if record is not None else set()
+            for record in self._with_id(tree, ident):
+                found |= self._above_it(record)
         return found
+
+    def _with_id(self, tree: Oid, ident: str) -> list[Record]:
+        """The artifacts of a tree that have an id."""
+        for path in self._hints(ident) if self._hints is not None else ():
+            record = self._record(tree, path)
+            if record is not None and record.ident == ident:
+                return [record]
+        paths = self._facts.paths_of(tree, ident, self._schema)
+        return [one for path in paths if (one := self._record(tree, path)) is not None]
+
+    def _record(self, tree: Oid, path: bytes) -> Record | None:
+        entry = entry_at(self._facts, tree, path)
+        if entry is None or entry[0] != MODE_FILE:
+            return None
+        text = path.decode("utf-8", "replace")
+        return self._facts.described(Oid(entry[1].hex()), self._schema, text)
 
 
 def blocked_by(
@@ -191,12 +232,13 @@ def blocked_by(
 ) -> list[Blocked]:
     """The live leases of others that a change writes into, the oldest first, each once."""
     live = locks.live()
-    paths: dict[int, list[str]] = {}
+    paths: dict[int, dict[str, None]] = {}
     for touch in touches:
-        # The oldest counts: nobody takes what is taken by describing it in another way.
-        lease = next((one for one in live if ground.covers(one, touch)), None)
-        if lease is not None and lease.holder != writer.domain:
-            paths.setdefault(lease.token, []).append(touch.path)
+        for part in touch.parts:
+            # The oldest counts: nobody takes what is taken by describing it in another way.
+            lease = next((one for one in live if ground.covers(one, part)), None)
+            if lease is not None and lease.holder != writer.domain:
+                paths.setdefault(lease.token, {})[touch.path] = None
     return [
         Blocked(
             locks.leases[token],

@@ -76,9 +76,16 @@ def values_of(name: str, value: object, vocabulary: Vocabulary) -> tuple[str, ..
     else:
         found = _texts(value)
         if name in vocabulary.people:
-            found = (text.removeprefix("@") for text in found)
+            found = (name.strip().removeprefix("@") for text in found for name in _names(text))
     folded = (fold(text.strip())[:MAX_VALUE_CHARS] for text in found)
     return tuple(dict.fromkeys(text for text in folded if text))
+
+
+def _names(text: str) -> Iterator[str]:
+    """People in one text, by themselves as in ``claim``, and as it is written."""
+    yield text
+    if "," in text:
+        yield from text.split(",")
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -13,7 +13,8 @@ from gitsync.codec import peerstate
 from gitsync.domain.carrying import ANYBODY, Peer
 from gitsync.domain.errors import EnvironmentFault, FormatError
 from gitsync.storage.bundlefile import copy_file
-from gitsync.storage.durable import FileLock, make_folder, move_file, remove_file, write_atomic
+from gitsync.storage.durable import make_folder, move_file, remove_file, write_atomic
+from gitsync.storage.locking import FileLock
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -37,9 +37,18 @@ def check_leases(
         return
     from gitsync.domain.leases.writes import Ground, Writer, blocked_by
 
-    ground = Ground(ledger.facts, rules.schema, trees, ledger.space)
-    writer = Writer(ledger.domain)
-    for blocked in blocked_by(locks, ground, writer, ground.touches(changes)):
+    def hints(ident: str) -> Iterator[bytes]:
+        """What is staged, then what the index once saw: reading every file would take too long."""
+        from gitsync.storage.artifacthints import paths_once
+
+        for touch in touches:
+            if any(one.ident == ident for one in touch.records):
+                yield touch.path.encode("utf-8", "surrogateescape")
+        yield from paths_once(ledger.repo.state_dir, rules.schema.id_field, ident)
+
+    ground = Ground(ledger.facts, rules.schema, trees, ledger.space, hints)
+    writer, touches = Writer(ledger.domain), ground.touches(changes)
+    for blocked in blocked_by(locks, ground, writer, touches):
         yield _finding(locks, blocked.lease, blocked.paths, refuses=mode != "warn")
 
 

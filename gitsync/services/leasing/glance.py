@@ -8,13 +8,18 @@ from gitsync.domain.errors import GitsyncError
 from gitsync.domain.names import LOCKS_REF
 from gitsync.domain.query.records import fold
 from gitsync.services.refview import MIRROR
+from gitsync.storage.durable import make_folder, remove_file, write_atomic
 from gitsync.storage.refs import Refs
+
+#: The file that says so, empty. Without it a plain file is committed without a look at leases.
+HELD_PATHS = "held-paths"
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     from gitsync.domain.leases.values import Lease, Locks, Request
+    from gitsync.domain.objects import Oid
     from gitsync.services.workspace import Workspace
     from gitsync.storage.facts import StoreFacts
 
@@ -25,11 +30,30 @@ def glance(facts: StoreFacts, common_dir: Path, remote: str | None) -> Locks | N
     Raises FormatError ``locks.malformed``, VerificationError.
     """
     ref = f"{MIRROR}{remote}/heads/gitsync/locks" if remote else LOCKS_REF
-    tip = Refs(common_dir).get(ref)
+    return _held_at(facts, Refs(common_dir).get(ref))
+
+
+def _held_at(facts: StoreFacts, tip: Oid | None) -> Locks | None:
     # Hardly anybody holds anything most of the time.
     if tip is None or b"leases" not in facts.tree(facts.commit(tip).tree):
         return None
     return facts.locks(tip)
+
+
+def note_paths(ws: Workspace, tip: Oid | None) -> None:
+    """Leave word for pre-commit's shim on whether others hold files by their paths, at the locks
+    commit ``tip``: for all other leases it starts Python only where an artifact is staged."""
+    locks, word = _held_at(ws.facts, tip), ws.repo.state_dir / HELD_PATHS
+    held = locks is not None and any(
+        subject.kind == "path"
+        for lease in locks.live() if lease.holder != ws.me()
+        for subject in lease.parsed
+    )  # fmt: skip
+    if held and not word.exists():
+        make_folder(ws.repo.state_dir)
+        write_atomic(word, b"", sync=False)
+    elif not held and word.exists():
+        remove_file(word)
 
 
 def locks_here(ws: Workspace) -> Locks | None:
@@ -65,12 +89,21 @@ def holders_of(locks: Locks | None, found: Iterable[tuple[str | None, str]]) -> 
     return held
 
 
+def lease_on(ws: Workspace, ident: str | None, path: str) -> tuple[Locks, Lease] | None:
+    """The live lease that covers one artifact, with the locks that it is part of."""
+    locks = locks_here(ws)
+    lease = holders_of(locks, [(ident, path)]).get(path)
+    return (locks, lease) if locks is not None and lease is not None else None
+
+
 def own_leases(ws: Workspace) -> tuple[tuple[Lease, ...], tuple[Request, ...]]:
     """This clone's leases that are not released, and the requests that wait for its answer."""
     locks = locks_here(ws)
     if locks is None:
         return (), ()
-    mine = tuple(one for one in locks.leases.values() if one.holder == ws.me() and not one.released)
+    mine = tuple(
+        one for _, one in sorted(locks.leases.items()) if one.holder == ws.me() and not one.released
+    )
     tokens = {one.token for one in mine}
     asked = tuple(one for one in locks.queue() if one.token in tokens and one.answer is None)
     return mine, asked

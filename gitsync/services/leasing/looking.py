@@ -73,6 +73,9 @@ def covering(ws: Workspace, leases: Sequence[Lease], texts: Sequence[str]) -> li
         raw = path.encode("utf-8", "surrogateescape")
         entry = entry_at(ws.facts, state.tree, raw)
         if entry is None and "/" not in path and "." not in path:
-            raise UsageError("artifact.unknown", f"{ws.space} has no {text[:80]}")
+            raise UsageError(
+                "artifact.unknown", f"{ws.space} has no {text[:80] or repr(text)}",
+                hint="gitsync list   # what there is",
+            )  # fmt: skip
         touches += ground.touches([FileChange(raw, entry, entry)])
     return [one for one in leases if any(ground.covers(one, touch) for touch in touches)]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.artifact import resolve
-from gitsync.domain.errors import UsageError
+from gitsync.domain.errors import FormatError, UsageError
 from gitsync.domain.globs import compile_glob
-from gitsync.domain.leases.subjects import KINDS, parse_subject, query_of
+from gitsync.domain.leases.subjects import KINDS, malformed, may_be_id, parse_subject, query_of
 from gitsync.domain.names import person_of
 from gitsync.services.catalogue import reading
 
@@ -31,13 +31,34 @@ class Members:
 def members_of(ws: Workspace, texts: Iterable[str], at: str) -> Members:
     """What ``texts`` name at the position ``at``; an id alone is that one artifact.
 
-    Raises FormatError ``lease.subject``, UsageError ``artifact.unknown``, ``artifact.ambiguous``
-    or ``query.*``.
+    Raises UsageError ``lease.subject``, ``artifact.unknown``, ``artifact.ambiguous`` or
+    ``query.*``.
     """
     texts = tuple(texts)
+    check_spelling(texts)
     if not texts:
         raise UsageError("lease.subject", "say what to take: gitsync lock acquire SUBJECT")
     return reading(ws, lambda catalogue: _members(ws, catalogue, texts, at), at=at)
+
+
+def check_spelling(texts: Iterable[str]) -> None:
+    """Whether each of ``texts`` can be a subject or an id, without looking at any artifact.
+
+    Raises UsageError ``lease.subject``.
+    """
+    for text in texts:
+        kind, colon, rest = text.partition(":")
+        try:
+            if colon and kind in {"path", "query"}:
+                parse_subject(text)
+            elif colon and kind not in KINDS:
+                raise malformed(text, f"there is no kind {kind[:80]!r}, and ids have no colon")
+            else:
+                for one in (rest if colon else text).split(","):
+                    if not may_be_id(one.strip()):
+                        raise malformed(text, "an id is missing or cannot be one")
+        except FormatError as error:
+            raise UsageError(error.code, error.message, hint=error.hint) from None
 
 
 def _members(ws: Workspace, catalogue: Catalogue, texts: tuple[str, ...], at: str) -> Members:

@@ -6,19 +6,30 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, RefusedError, UsageError
-from gitsync.domain.leases.acts import Acquire, Break, Release, held, overlapping
+from gitsync.domain.leases.acts import (
+    MIN_SECONDS,
+    Acquire,
+    Break,
+    Release,
+    held,
+    not_yours,
+    overlapping,
+    span,
+)
 from gitsync.domain.leases.values import LIVE, Lease, Locks
 from gitsync.domain.names import person_of
 from gitsync.domain.query.records import fold
 from gitsync.services.catalogue import reading
 from gitsync.services.leasing.claims import Claim, forget_claim, keep_claim, kept_claims
 from gitsync.services.leasing.desk import Desk
-from gitsync.services.leasing.members import Members, members_of
+from gitsync.services.leasing.members import Members, check_spelling, members_of
+from gitsync.services.leasing.reach import Reach
 from gitsync.services.leasing.renewing import note_leases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gitsync.domain.roster import Roster
     from gitsync.services.workspace import Workspace
 
 DEFAULT_SECONDS = 2 * 3600
@@ -27,14 +38,24 @@ DEFAULT_SECONDS = 2 * 3600
 @dataclass(frozen=True, slots=True)
 class TakeOptions:
     """What ``lock acquire`` was asked for. ``query`` takes the first free artifact that it finds
-    instead of ``subjects``; ``seconds`` is the duration."""
+    instead of ``subjects``; ``seconds`` is the duration. None stands for what was not said."""
 
     subjects: tuple[str, ...] = ()
     query: str | None = None
-    seconds: int = DEFAULT_SECONDS
+    seconds: int | None = None
     note: str = ""
-    on_request: str = "ask"
+    on_request: str | None = None
     escalate: tuple[str, ...] = ()
+
+    @property
+    def duration(self) -> int:
+        """The duration in seconds."""
+        return DEFAULT_SECONDS if self.seconds is None else self.seconds
+
+    @property
+    def ahead(self) -> str:
+        """What others get who propose into it."""
+        return "ask" if self.on_request is None else self.on_request
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +71,23 @@ def acquire(ws: Workspace, options: TakeOptions) -> Taken:
     """Take all the subjects under one lease, or none of them.
 
     The same domain again gets the same lease. Raises RefusedError ``lease.held`` with who has it
-    and until when, ``lease.none-free``; where the home cannot be reached EnvironmentFault
+    and until when, ``lease.none-free``, ``lease.differs`` where what it holds is on other terms;
+    UsageError for what no lease can be; where the home cannot be reached EnvironmentFault
     ``lease.prepared``: the claim is kept, and sent by the next ``push`` or ``sync``.
     """
+    check_spelling(options.subjects)
+    if options.duration < MIN_SECONDS:
+        raise UsageError(
+            "lease.seconds", f"a lease lasts {MIN_SECONDS} s or more", hint="--for 10m"
+        )
     nonce = ws.host.random(16).hex()
     try:
         desk = Desk.open(ws)
     except EnvironmentFault as error:
         if error.code != "remote.unreachable" or options.query is not None or not ws.position():
             raise
-        keep_claim(ws, Claim(nonce, options.subjects, options.seconds, options.note,
-                             options.on_request, options.escalate))  # fmt: skip
+        keep_claim(ws, Claim(nonce, options.subjects, options.duration, options.note,
+                             options.ahead, options.escalate))  # fmt: skip
         raise EnvironmentFault(
             "lease.prepared",
             f"{ws.remote} cannot be reached: the claim is prepared, and nothing is held yet",
@@ -72,17 +99,21 @@ def acquire(ws: Workspace, options: TakeOptions) -> Taken:
 def _acquire(desk: Desk, options: TakeOptions, nonce: str) -> Taken:
     ws, state = desk.ws, desk.state
     at = f"{ws.space}@{state.number}"
+    _check_people(options.escalate, state.settings.roster)
     if options.query is not None:
         wanted = _candidates(ws, options.query, at)
     else:
         wanted = [members_of(ws, options.subjects, at)]
     chosen: Lease | None = None
     again = False
+    reach = Reach(ws, at)
 
     def make(locks: Locks) -> Acquire | None:
         nonlocal chosen, again
         found = next((one for one in locks.leases.values() if one.nonce == nonce), None)
-        chosen, again = (found, False) if found else _choose(desk, locks, wanted, options, nonce)
+        chosen, again = (
+            (found, False) if found else _choose(desk, locks, wanted, options, nonce, reach)
+        )
         there = chosen.token in locks.leases
         return None if there else Acquire(chosen)
 
@@ -94,19 +125,29 @@ def _acquire(desk: Desk, options: TakeOptions, nonce: str) -> Taken:
 
 
 def _choose(
-    desk: Desk, locks: Locks, wanted: list[Members], options: TakeOptions, nonce: str
+    desk: Desk,
+    locks: Locks,
+    wanted: list[Members],
+    options: TakeOptions,
+    nonce: str,
+    reach: Reach,
 ) -> tuple[Lease, bool]:
     """(the lease to take, whether it is held by us already). Raises RefusedError."""
     me = desk.ws.me()
     blocked: Lease | None = None
+    strangers = [one for one in locks.live() if one.holder != me]
+    reach.load(strangers)
     for one in wanted:
         lease = _lease(desk, locks, one, options, nonce)
         others = [other for other in overlapping(locks, lease) if locks.standing(other) == LIVE]
         if options.query is None:
             mine = next((o for o in others if o.holder == me and _same(o, lease)), None)
             if mine is not None:
+                _check_terms(mine, options)
                 return mine, True
         foreign = [o for o in others if options.query is not None or o.holder != me]
+        # The older one counts at the witness's, whether or not it lists what came to it since.
+        foreign = foreign or [o for o in strangers if reach.covers(o, one.members)]
         if not foreign:
             return lease, False
         blocked = blocked or foreign[0]
@@ -124,6 +165,32 @@ def _same(mine: Lease, lease: Lease) -> bool:
     return set(lease.subjects) <= set(mine.subjects) and lease.keys <= mine.keys
 
 
+def _check_terms(mine: Lease, options: TakeOptions) -> None:
+    """Nobody is told that they have what they asked for, when they have something else."""
+    if (options.duration <= mine.seconds or options.seconds is None) and options.on_request in {
+        None,
+        mine.on_request,
+    }:
+        return
+    raise RefusedError(
+        "lease.differs",
+        f"lease {mine.token} is yours already, on other terms: for {span(mine.seconds)}, others"
+        f" get '{mine.on_request}'",
+        hint="keep it as it is, without these options; or take it anew:\n"
+        f"gitsync lock release {mine.token}, then gitsync lock acquire",
+    )
+
+
+def _check_people(names: tuple[str, ...], roster: Roster) -> None:
+    """Whoever is to answer in the holder's place can."""
+    for name in names:
+        if person_of(name) not in roster.people():
+            raise UsageError(
+                "lease.escalate", f"{name[:80]} is no member, and could not answer",
+                hint="gitsync roster list",
+            )  # fmt: skip
+
+
 def _lease(desk: Desk, locks: Locks, wanted: Members, options: TakeOptions, nonce: str) -> Lease:
     policy = desk.state.settings.policy
     return Lease(
@@ -133,10 +200,10 @@ def _lease(desk: Desk, locks: Locks, wanted: Members, options: TakeOptions, nonc
         subjects=wanted.subjects,
         members=wanted.members,
         seen=desk.state.number,
-        seconds=options.seconds,
+        seconds=options.duration,
         grace=policy.leases.grace,
         note=options.note,
-        on_request=options.on_request,
+        on_request=options.ahead,
         escalate=options.escalate,
         taken=desk.ws.host.seconds(),
     )
@@ -180,10 +247,10 @@ def send_claims(ws: Workspace) -> tuple[list[Taken], list[tuple[str, str]]]:
 
 def find(locks: Locks, texts: Sequence[str], me: str, *, mine: bool) -> list[Lease]:
     """The leases that ``texts`` name: tokens, subjects, ids that a lease covers; with ``mine``
-    none names all of this domain's own. Raises UsageError ``lease.unknown``."""
-    own = [one for one in locks.leases.values() if not one.released]
-    if mine:
-        own = [one for one in own if person_of(one.holder) == person_of(me)]
+    none names all of this domain's own. Raises UsageError ``lease.unknown``, RefusedError
+    ``lease.not-yours``."""
+    every = [one for one in locks.leases.values() if not one.released]
+    own = [one for one in every if not mine or person_of(one.holder) == person_of(me)]
     if not texts:
         found = [one for one in own if one.holder == me] if mine else []
         if not found:
@@ -195,8 +262,12 @@ def find(locks: Locks, texts: Sequence[str], me: str, *, mine: bool) -> list[Lea
             one for one in own if _begins(one, text)
         ]
         if not named:
+            foreign = next((one for one in every if _named(one, text)), None)
+            if foreign is not None:
+                raise not_yours(foreign, me)
             raise UsageError(
-                "lease.unknown", f"{text[:80]} names no lease" + (" of yours" if mine else ""),
+                "lease.unknown",
+                f"{text[:80] or repr(text)} names no lease" + (" of yours" if mine else ""),
                 hint="gitsync lock list",
             )  # fmt: skip
         chosen |= {one.token: one for one in named}
@@ -210,7 +281,7 @@ def _named(lease: Lease, text: str) -> bool:
 def _begins(lease: Lease, text: str) -> bool:
     """Whether an id in a lease begins so: people cut ids short."""
     bare = _bare(text)
-    return not bare.isdigit() and any(key.startswith(bare) for key in lease.keys)
+    return bool(bare) and not bare.isdigit() and any(key.startswith(bare) for key in lease.keys)
 
 
 def _bare(text: str) -> str:
@@ -249,7 +320,10 @@ def break_lease(ws: Workspace, text: str, reason: str) -> Lease:
     wanted = find(desk.locks, (text,), ws.me(), mine=False)
     if len(wanted) > 1:
         tokens = ", ".join(str(one.token) for one in wanted)
-        raise UsageError("lease.unknown", f"{text} could be one of the leases {tokens}")
+        raise UsageError(
+            "lease.unknown", f"{text[:80]} could be one of the leases {tokens}",
+            hint=f"name it by its token: gitsync lock show {wanted[0].token}",
+        )  # fmt: skip
     lease = wanted[0]
 
     def make(locks: Locks) -> Break | None:
