@@ -86,9 +86,13 @@ class App:
             if error.code != "remote.unreachable":
                 raise
             if not self.json:
-                why = f"{error.message}; what follows is as of the last contact"
-                self.out.told(Styled("offline: ", "yellow"), why, " " * 9)
+                self.offline(error.message)
             return known_view(ws)
+
+    def offline(self, why: str) -> None:
+        """Say, on standard error, that what follows may be old."""
+        said = f"{why}; what follows is as of the last contact"
+        self.out.told(Styled("offline: ", "yellow"), said, " " * 9)
 
     def later(self, ws: Workspace) -> str:
         """The command that sends what the home has not got yet."""

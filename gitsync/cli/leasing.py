@@ -188,8 +188,7 @@ def _ask(app: App, options: Look) -> Workspace:
         if error.code != "remote.unreachable":
             raise
         if not app.json:
-            app.out.told(Styled("offline: ", "yellow"), error.message, " " * 9)
-            app.out.note("what follows is as of the last contact")
+            app.offline(error.message)
     return ws
 
 
