@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from gitsync.domain.errors import VerificationError
@@ -49,3 +51,15 @@ def test_an_evil_snapshot_in_a_later_stretch_is_named(ten):
             verifier.check(view, full=True)
         assert caught.value.code == "tag.transplanted"
         assert "common@10" in caught.value.message
+
+
+@pytest.mark.parametrize("total", [0, 1, 3, 8, 23, 10_000])
+@pytest.mark.parametrize("jobs", [1, 2, 3, 8])
+def test_stretches_cover_the_chain_and_later_ones_are_shorter(monkeypatch, total, jobs):
+    monkeypatch.setattr(proving, "WORTH_A_PROCESS", 4)
+    ends = proving.cut(total, jobs)
+    lengths = [end - start for start, end in zip([0, *ends], ends, strict=False)]
+    assert ends[-1] == total
+    assert len(ends) == max(1, min(jobs, total // 4))
+    assert all(length >= 1 for length in lengths) or total == 0
+    assert all(later <= one + 1 for one, later in pairwise(lengths))

@@ -102,6 +102,17 @@ def test_no_file_takes_another_s_place(met):
     assert (other / path.name).read_bytes() == b"mine"
 
 
+def test_a_stick_without_room_stops_nobody(met, monkeypatch):
+    path, other = sent(met), met.root / "other"
+    met.sync("carol")
+    monkeypatch.setattr(sealed, "room", lambda _: path.stat().st_size)
+    synced = met.sync("carol", other)
+    assert synced.written
+    assert not (other / path.name).exists()
+    monkeypatch.undo()
+    assert met.sync("carol", other).passed_on == (other / path.name,)
+
+
 def test_one_that_was_altered_is_told_to_its_recipient_alone(met):
     path = sent(met)
     path.write_bytes(path.read_bytes()[:-1] + b"x")

@@ -16,7 +16,7 @@ from gitsync.codec import ageheader
 from gitsync.domain.errors import EnvironmentFault
 from gitsync.services.carrying.unwrapping import beginning, found_in
 from gitsync.storage.bundlefile import copy_file
-from gitsync.storage.disks import room
+from gitsync.storage.disks import FAT_LIMIT, room
 from gitsync.storage.durable import make_folder, remove_file
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ MOST_BYTES: Final = 4 << 30
 KEPT_SECONDS: Final = 60 * 24 * 3600
 #: What is left free on the disk of this clone, in bytes.
 _SPARED: Final = 256 << 20
+#: What is left free on a stick, in bytes.
+_MARGIN: Final = 1 << 20
 
 _NAME = re.compile(r"[0-9a-f]{16}\.age")
 _KEPT = re.compile(r"([0-9]{12})-([0-9a-f]{16}\.age)")
@@ -113,7 +115,11 @@ def keep(ws: Workspace, shelf: Shelf, folder: Path) -> tuple[Sealed, ...]:
         size = one.path.stat().st_size
         if one.name in names or one.name in mine or ws.me() in one.recipients:
             continue
-        if size > left or len(names) >= MOST_FILES or room(shelf.root) < size + _SPARED:
+        if (
+            size > min(left, FAT_LIMIT)
+            or len(names) >= MOST_FILES
+            or room(shelf.root) < size + _SPARED
+        ):
             continue
         make_folder(shelf.sealed_folder)
         copy_file(one.path, shelf.sealed_folder / f"{ws.host.seconds():012d}-{one.name}")
@@ -124,11 +130,14 @@ def keep(ws: Workspace, shelf: Shelf, folder: Path) -> tuple[Sealed, ...]:
 
 
 def pass_on(ws: Workspace, shelf: Shelf, folder: Path) -> list[Path]:
-    """Copy to a stick what is kept for others and is not there; returns where."""
+    """Copy to a stick what is kept for others and is not there, as far as it has room; returns
+    where. A small stick keeps nobody from syncing."""
     done = []
     for one in kept(ws, shelf):
         target = folder / one.name
-        if not target.exists() and not target.is_symlink():
+        if target.exists() or target.is_symlink():
+            continue
+        if room(folder) > one.path.stat().st_size + _MARGIN:
             copy_file(one.path, target)
             done.append(target)
     return done
