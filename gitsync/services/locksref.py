@@ -81,8 +81,7 @@ class LocksChain(SideChain):
         Raises VerificationError ``locks.unknown-key``, ``locks.bad-act``, or FormatError.
         """
         for oid in self._new:
-            late = 0 <= self._last < self._rank[oid]
-            able = newest if newest is not None and late else settings
+            able = newest if newest is not None and self.is_late(oid) else settings
             commit, key = self._facts.commit(oid), self._facts.signer(oid)
             # Before anything that a stranger wrote is read.
             if not any(one.roster.person(key.blob) for one in able):

@@ -83,13 +83,22 @@ class SideChain:
             raise rolled_back(self._what, recorded)
         self._last = rank
 
-    def check_signatures(self, settings: list[Settings]) -> None:
-        """Every new commit of the chain is signed by a witness of one of the given positions."""
-        if self.tip is None:
-            return
+    def is_late(self, oid: Oid) -> bool:
+        """Whether a commit of the chain came after the tip that the newest snapshot names."""
+        return 0 <= self._last < self._rank[oid]
+
+    def check_signatures(
+        self, settings: list[Settings], newest: list[Settings] | None = None
+    ) -> None:
+        """Every new commit of the chain is signed by a witness of one of the given positions.
+
+        What came after the tip that the newest snapshot names was written under the ``newest`` of
+        them, so a key whose role ended long before writes nothing there.
+        """
         for oid in self._new:
+            able = newest if newest is not None and self.is_late(oid) else settings
             key = self._facts.signer(oid)
-            if not any(witness_name(one.policy, one.roster, key) for one in settings):
+            if not any(witness_name(one.policy, one.roster, key) for one in able):
                 raise VerificationError(
                     f"{self._what}.unknown-key",
                     f"the commit {oid[:12]} on the {self._what} ref is signed by {key.fingerprint},"

@@ -133,13 +133,13 @@ class Verifier:
             self.progress(step.number - first_number + 1, len(chain))
         if step is None and last is None:
             raise VerificationError("tag.missing", f"{self.space}@1 has no tag")
-        receipts.check_signatures(settings)
         anchor = last.state.ledger if last else chain[0]
         state = last.state if last else None
         if step is not None:
             state = load_state(self.facts, anchor, self.space, step.oid)
         assert state is not None  # noqa: S101 - one of the two is set, or we have raised
         newest = self._settings_around(state) if upto is None else None
+        receipts.check_signatures(settings, newest)
         locks.check_acts(anchor, settings, newest)
         end = first_number + len(chain) - 1
         pending = () if upto is not None else tuple(range(state.number + 1, end + 1))

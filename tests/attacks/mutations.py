@@ -114,6 +114,8 @@ MUTATIONS: tuple[Mutation, ...] = (
       "if rank is None or rank < self._last:", "if False:",
       (("services/sidechains.py", "for oid in self._new:", "for oid in ():"),)),
     M("test_mix_and_match_of_refs", "services/verifying.py", "if beyond:", "if False:"),
+    M("test_receipts_by_a_witness_whose_role_ended", "services/verifying.py",
+      "receipts.check_signatures(settings, newest)", "receipts.check_signatures(settings)"),
     M("test_deleted_or_rolled_back_locks_or_receipts_ref", "services/sidechains.py",
       "missing = {one for one in (verified, recorded) if one is not None}", "missing = set()",
       (("services/sidechains.py", "if verified is not None else chain", "if False else chain"),

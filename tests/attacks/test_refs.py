@@ -14,9 +14,11 @@ from gitsync.services.sources import fresh_view
 from tests.attacks.kit import (
     LOCKS,
     RECEIPTS,
+    WITNESS,
     at_three,
     both_ways,
     code,
+    rules,
     said,
     unchanged,
 )
@@ -257,3 +259,20 @@ def test_a_branch_that_becomes_a_folder(ledger, hand, stock):
     assert ledger.ws("carol").verified().number == 4
     with pytest.raises(AssertionError, match="some local refs could not be updated"):
         git(ledger.folder("carol"), "fetch", "origin")
+
+
+def test_receipts_by_a_witness_whose_role_ended(ledger, hand):
+    """A key whose role ended long before adds no answers, also for whoever begins anew and meets
+    the settings under which it counted."""
+    both = WITNESS.replace("[alice]", "[alice, james]")
+    rules(ledger, hand, it=(WITNESS, both))
+    hand.reopen()
+    rules(ledger, hand, it=(both, WITNESS))
+    hand.reopen()
+    hand.propose("carol/c", hand.change("carol", {"c.md": b"c\n"}))
+    ledger.witness()
+    hand.reopen()
+    step(ledger, "carol")
+    tip = hand.refs()[RECEIPTS]
+    hand.put(RECEIPTS, hand.commit("james", hand.facts.commit(Oid(tip)).tree, Oid(tip)))
+    both_ways(ledger, "receipts.unknown-key")
