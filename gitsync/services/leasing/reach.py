@@ -43,7 +43,8 @@ class Reach:
             reading(self._ws, lambda catalogue: self._load(catalogue, fresh), at=self._at)
 
     def _load(self, catalogue: Catalogue, leases: Sequence[Lease]) -> None:
-        self._paths = {fold(row.id): row.path for row in catalogue.find() if row.id}
+        if not self._paths and any(part.kind == "path" for one in leases for part in one.parsed):
+            self._paths = {fold(row.id): row.path for row in catalogue.find() if row.id}
         for lease in leases:
             found: set[str] = set()
             for part in lease.parsed:
