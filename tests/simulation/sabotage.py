@@ -119,7 +119,9 @@ SABOTAGE: tuple[Sabotage, ...] = (
        (_ACTS, "if key[0] in gone and person_of(one.asker) != person_of(lease.holder):",
         "if False:")),
     _s("a takeover keeps the answers of before@482", "locks-requests",
-       (_ACTS, "waited=0, answer=None)", "waited=0)")),
+       (_ACTS, "waited=waited, answer=None)", "waited=waited)")),
+    _s("whoever takes a lease again need not answer@112", "locks-requests",
+       (_ACTS, "waited = 0 if anew else one.waited", "waited = 0")),
     _s("the counter goes back to the highest that is left@60", "locks-token",
        (_ACTS, "    return replace(\n        locks,\n        leases={token: one",
         ("    return replace(\n        locks, token=max(locks.leases.keys() - tokens, default=0),\n"
