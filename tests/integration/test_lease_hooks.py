@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 
@@ -14,6 +15,7 @@ from gitsync.services.deciding import sign_commit
 from gitsync.services.heartbeats import next_beat
 from gitsync.services.hookledger import HookLedger
 from gitsync.services.staged import check_staged
+from gitsync.storage import leasecache, lockstree
 from gitsync.storage.facts import StoreFacts
 from gitsync.storage.stock import StockRepository
 from tests.integration.hookkit import Clone, run_git, text
@@ -267,3 +269,50 @@ def test_heartbeats_rise_are_their_own_and_stay(ledger, outside):
     refused(outside, "heartbeat.old", f"+{beat(2)}:{ref}")
     refused(outside, "heartbeat.not-yours", f"+{beat(9, 'carol')}:{ref}")
     refused(outside, "ref.delete", f":{ref}")
+
+
+def test_leases_that_were_read_once_are_not_read_again(ledger, clone, monkeypatch):
+    hold(ledger, "plan-bbbbbb")
+    clone.stage("plans/a.md", text(body="mine"))
+    clone.refused("commit", "-m", "x", code="lease.held")
+    monkeypatch.setattr(lockstree.leasefiles, "decode_lease", None)
+    with StockRepository(clone.root, {}) as repo:
+        host = ledger.host("james")
+        found = check_staged(HookLedger.find(repo, host.env, host.home))
+    assert [one.code for one in found if one.refuses] == ["lease.held"]
+
+
+@pytest.mark.parametrize("damage", ["missing", "torn", "foreign", "typed", "nested", "folder"])
+def test_what_was_kept_of_leases_may_be_anything(ledger, clone, damage):
+    hold(ledger, "plan-bbbbbb")
+    file = clone.root / ".git/gitsync" / leasecache.FILE
+    kept = file.read_text()
+    head, row = json.loads(kept)
+    file.unlink()
+    if damage == "folder":
+        file.mkdir()
+    elif damage != "missing":
+        row[head.index("members") - 1] = {"typed": [7], "nested": "x"}.get(damage, [])
+        file.write_text(
+            {"torn": kept[:-9], "foreign": json.dumps([["x"], row])}.get(
+                damage, json.dumps([head, row])
+            )
+        )
+    clone.stage("plans/a.md", text(body="mine"))
+    clone.refused("commit", "-m", "x", code="lease.held")
+
+
+def test_a_poisoned_file_of_leases_decides_nothing(ledger, clone):
+    """It is believed early, where nothing is decided, and by nobody else."""
+    hold(ledger, "plan-bbbbbb")
+    file = clone.root / ".git/gitsync" / leasecache.FILE
+    head, row = json.loads(file.read_text())
+    row[head.index("holder") - 1] = "james"
+    file.write_text(json.dumps([head, row]))
+    (ledger.folder("alice") / ".git/gitsync" / leasecache.FILE).write_text(file.read_text())
+    clone.stage("plans/a.md", text(body="mine"))
+    clone.ok("commit", "-q", "-m", "x")
+    assert ledger.cli("james", "propose", "--slug", "x").code == 0
+    ledger.witness()
+    assert ledger.cli("james", "pull").code == 0
+    assert "waiting" in ledger.cli("james", "proposals").out

@@ -8,7 +8,9 @@ from gitsync.domain.errors import GitsyncError
 from gitsync.domain.names import LOCKS_REF
 from gitsync.domain.query.records import fold
 from gitsync.services.refview import MIRROR
+from gitsync.storage import leasecache
 from gitsync.storage.durable import make_folder, remove_file, write_atomic
+from gitsync.storage.lockstree import read_locks
 from gitsync.storage.refs import Refs
 
 #: The file that says so, empty. Without it a plain file is committed without a look at leases.
@@ -30,20 +32,27 @@ def glance(facts: StoreFacts, common_dir: Path, remote: str | None) -> Locks | N
     Raises FormatError ``locks.malformed``, VerificationError.
     """
     ref = f"{MIRROR}{remote}/heads/gitsync/locks" if remote else LOCKS_REF
-    return _held_at(facts, Refs(common_dir).get(ref))
+    return _held_at(facts, Refs(common_dir).get(ref), common_dir / "gitsync")
 
 
-def _held_at(facts: StoreFacts, tip: Oid | None) -> Locks | None:
+def _held_at(facts: StoreFacts, tip: Oid | None, state_dir: Path) -> Locks | None:
     # Hardly anybody holds anything most of the time.
-    if tip is None or b"leases" not in facts.tree(facts.commit(tip).tree):
+    if tip is None or b"leases" not in facts.tree(root := facts.commit(tip).tree):
         return None
-    return facts.locks(tip)
+    # Kept apart from what ``facts`` knows: nothing may be decided on what a file of ours says.
+    known = leasecache.load(state_dir)
+    before = known.keys() | ()
+    locks = read_locks(facts, root, known)
+    if known.keys() != before:
+        leasecache.save(state_dir, known)
+    return locks
 
 
 def note_paths(ws: Workspace, tip: Oid | None) -> None:
     """Leave word for pre-commit's shim on whether others hold files by their paths, at the locks
     commit ``tip``: for all other leases it starts Python only where an artifact is staged."""
-    locks, word = _held_at(ws.facts, tip), ws.repo.state_dir / HELD_PATHS
+    word = ws.repo.state_dir / HELD_PATHS
+    locks = _held_at(ws.facts, tip, ws.repo.state_dir)
     held = locks is not None and any(
         subject.kind == "path"
         for lease in locks.live() if lease.holder != ws.me()
