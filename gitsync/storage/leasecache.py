@@ -44,9 +44,10 @@ def load(state_dir: Path) -> dict[Oid, Lease]:
 
 def _lease(row: list[Any]) -> Lease:
     values: list[Any] = [tuple(one) if isinstance(one, list) else one for one in row]
-    for one, shape in zip(values, _SHAPES, strict=True):
-        if type(one) is not shape or (shape is tuple and not all(isinstance(x, str) for x in one)):
-            raise TypeError("a lease in another form than its own")
+    kinds = tuple(type(one) for one in values)
+    texts = [text for one in values if isinstance(one, tuple) for text in one]
+    if kinds != _SHAPES or not all(isinstance(text, str) for text in texts):
+        raise TypeError("a lease in another form than its own")
     return Lease(*values)
 
 
