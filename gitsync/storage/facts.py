@@ -58,6 +58,8 @@ class StoreFacts:
         self._schemas: dict[int, Schema] = {}
         self._locks: Cache[Oid, Locks] = Cache(8)
         self._leases: dict[Oid, Lease] = {}
+        #: Locks that somebody had a glance at, by trees. Never decided on: see :meth:`locks`.
+        self.glances: dict[Oid, Locks] = {}
         self._words: dict[int, Vocabulary] = {}
         self._ids: dict[str, IdIndex] = {}
 

@@ -53,6 +53,14 @@ class Meeting(Ledger):
     def take(self, who: str, path: Path, **options: object) -> list[Taken]:
         return take(self.ws(who), path, **options)
 
+    def meet(self) -> None:
+        """Everybody knows everybody: each has taken one of the witness's and has answered."""
+        for name in ("james", "carol"):
+            self.take(name, self.bundle("alice"))
+            self.take("alice", self.bundle(name, "alice"))
+        for path in self.stick.iterdir():
+            path.unlink()
+
     def sync(self, who: str, folder: Path | None = None, **options: object) -> Synced:
         return sync(self.ws(who), folder or self.stick, StickOptions(**options))
 

@@ -24,15 +24,6 @@ from tests.integration.ledgerkit import Hand
 EMPTY = "0" * 40
 
 
-def meet(meeting):
-    """Everybody knows everybody: each has taken one of the witness's and has answered."""
-    for name in ("james", "carol"):
-        meeting.take(name, meeting.bundle("alice"))
-        meeting.take("alice", meeting.bundle(name, "alice"))
-    for path in meeting.stick.iterdir():
-        path.unlink()
-
-
 def test_a_bundle_is_one_for_stock_git(meeting, tmp_path):
     meeting.land("notes/a.md", "A\n")
     path = meeting.bundle("alice")
@@ -44,7 +35,7 @@ def test_a_bundle_is_one_for_stock_git(meeting, tmp_path):
     assert "refs/gitsync/manifest" in heads
     assert "refs/tags/common@2" in heads
     # And an increment is fetched by whoever has what it builds on.
-    meet(meeting)
+    meeting.meet()
     number = meeting.land("notes/b.md", "B\n")
     path = meeting.bundle("alice", "james")
     james = meeting.folder("james")
@@ -84,7 +75,7 @@ def test_several_processes_prove_a_long_bundle(meeting, tmp_path, monkeypatch):
 
 
 def test_an_increment_holds_what_was_not_acknowledged(meeting):
-    meet(meeting)
+    meeting.meet()
     meeting.land("notes/a.md", "A\n")
     made = meeting.write_for("alice", "james")
     assert made.manifest.basis > 0
@@ -106,7 +97,7 @@ def test_an_increment_holds_what_was_not_acknowledged(meeting):
 
 
 def test_a_bundle_that_comes_back_a_month_later_changes_nothing(meeting):
-    meet(meeting)
+    meeting.meet()
     meeting.land("notes/a.md", "A\n")
     old = meeting.bundle("alice", "james")
     meeting.land("notes/b.md", "B\n")
@@ -129,7 +120,7 @@ def test_twice_is_once(meeting):
 
 
 def test_proposals_go_in_and_answers_come_out(meeting):
-    meet(meeting)
+    meeting.meet()
     meeting.propose("james", "notes/j.md", "J\n", "j")
     snapshot(meeting.ws("james"), "Mine")
     meeting.clock.tick()
@@ -157,7 +148,7 @@ def test_proposals_go_in_and_answers_come_out(meeting):
 
 
 def test_an_approval_travels(meeting):
-    meet(meeting)
+    meeting.meet()
     meeting.propose("james", "notes/j.md", "J\n", "j")
     meeting.take("carol", meeting.bundle("james", "carol", full=True))
     assert meeting.cli("carol", "approve", "james/j", "--yes").code == 0
@@ -168,7 +159,7 @@ def test_an_approval_travels(meeting):
 
 
 def test_a_withdrawn_proposal_does_not_come_back(meeting):
-    meet(meeting)
+    meeting.meet()
     meeting.propose("james", "notes/j.md", "J\n", "j")
     old = meeting.bundle("james", "alice")
     meeting.clock.tick()
@@ -185,7 +176,7 @@ def test_a_withdrawn_proposal_does_not_come_back(meeting):
 
 
 def test_one_for_somebody_else_is_passed_on(meeting):
-    meet(meeting)
+    meeting.meet()
     number = meeting.land("notes/a.md", "A\n")
     (found,) = meeting.take("james", meeting.bundle("alice", "carol"))
     assert found.outcome == "relayed"
@@ -199,7 +190,7 @@ def test_one_for_somebody_else_is_passed_on(meeting):
 
 
 def test_what_was_acknowledged_is_cleared_away(meeting):
-    meet(meeting)
+    meeting.meet()
     meeting.land("notes/a.md", "A\n")
     meeting.sync("alice")
     assert meeting.sync("james").haul.taken
@@ -213,7 +204,7 @@ def test_what_was_acknowledged_is_cleared_away(meeting):
 
 
 def test_a_clone_that_was_lost_needs_what_came_before(meeting, tmp_path):
-    meet(meeting)
+    meeting.meet()
     spare = tmp_path / "spare"
     shutil.copytree(meeting.folder("james"), spare)
     paths = []
@@ -238,7 +229,7 @@ def test_a_clone_that_was_lost_needs_what_came_before(meeting, tmp_path):
 
 
 def test_a_sender_that_was_set_up_again_gives_no_number_twice(meeting):
-    meet(meeting)
+    meeting.meet()
     shutil.rmtree(meeting.folder("alice") / ".git/gitsync/carrying")
     last = max(one.sequence for one in [meeting.write_for("alice", "james").manifest])
     assert last == 1  # it has forgotten all about it
@@ -252,7 +243,7 @@ def test_a_sender_that_was_set_up_again_gives_no_number_twice(meeting):
 
 
 def test_a_fork_leaves_evidence_and_changes_nothing(meeting, tmp_path):
-    meet(meeting)
+    meeting.meet()
     twin = tmp_path / "twin"
     shutil.copytree(meeting.folder("alice"), twin)
     meeting.land("notes/a.md", "A\n")
@@ -329,7 +320,7 @@ def test_a_relay_with_a_network_brings_proposals_to_the_home(ledger):
 
 
 def test_a_bare_repository_on_the_stick_serves_too(meeting):
-    meet(meeting)
+    meeting.meet()
     bare = meeting.stick / "plans.git"
     stock(meeting.root, "init", "--quiet", "--bare", str(bare))
     meeting.land("notes/a.md", "A\n")
@@ -379,7 +370,7 @@ def test_leases_and_heartbeats_travel_and_what_lapsed_on_the_way_is_an_ordinary_
     hand = Hand(meeting, meeting.folder("alice"))
     lease = hand.lease("james", "path:notes/**")
     witness_at(meeting.ws("alice"), meeting.stick, WitnessOptions())
-    meet(meeting)
+    meeting.meet()
     ws = meeting.ws("james")
     assert [one.token for one in known_locks(ws).live()] == [lease.token]
     note_leases(ws, known_locks(ws))

@@ -14,6 +14,8 @@ from gitsync.domain.names import LOCKS_REF
 from gitsync.services.deciding import sign_commit
 from gitsync.services.heartbeats import next_beat
 from gitsync.services.hookledger import HookLedger
+from gitsync.services.leasing.glance import locks_here
+from gitsync.services.sources import known_view
 from gitsync.services.staged import check_staged
 from gitsync.storage import leasecache, lockstree
 from gitsync.storage.facts import StoreFacts
@@ -282,6 +284,18 @@ def test_leases_that_were_read_once_are_not_read_again(ledger, clone, monkeypatc
     assert [one.code for one in found if one.refuses] == ["lease.held"]
 
 
+def test_a_command_looks_at_the_leases_once(ledger, clone, monkeypatch):
+    """Ahead, while git looks at the files, and in the table: one reading serves both."""
+    hold(ledger, "plan-bbbbbb")
+    read, real = [], leasecache.load
+    monkeypatch.setattr(leasecache, "load", lambda place: read.append(place) or real(place))
+    ws = ledger.ws("james")
+    assert locks_here(ws) is locks_here(ws) is not None
+    assert len(read) == 1
+    assert "carol" in ledger.cli("james", "list").out
+    assert len(read) == 2
+
+
 @pytest.mark.parametrize("damage", ["missing", "torn", "foreign", "typed", "nested", "folder"])
 def test_what_was_kept_of_leases_may_be_anything(ledger, clone, damage):
     hold(ledger, "plan-bbbbbb")
@@ -310,6 +324,9 @@ def test_a_poisoned_file_of_leases_decides_nothing(ledger, clone):
     row[head.index("holder") - 1] = "james"
     file.write_text(json.dumps([head, row]))
     (ledger.folder("alice") / ".git/gitsync" / leasecache.FILE).write_text(file.read_text())
+    ws = ledger.ws("james")
+    assert locks_here(ws).leases[1].holder == "james"
+    assert ws.facts.locks(known_view(ws).locks).leases[1].holder == "carol"
     clone.stage("plans/a.md", text(body="mine"))
     clone.ok("commit", "-q", "-m", "x")
     assert ledger.cli("james", "propose", "--slug", "x").code == 0

@@ -19,11 +19,7 @@ HEADER = (
 @pytest.fixture
 def met(meeting):
     """Everybody has exchanged bundles with the witness, and the stick is empty."""
-    for name in ("james", "carol"):
-        meeting.take(name, meeting.bundle("alice"))
-        meeting.take("alice", meeting.bundle(name, "alice"))
-    for path in meeting.stick.iterdir():
-        path.unlink()
+    meeting.meet()
     (meeting.root / "other").mkdir()
     meeting.land("notes/secret.md", "A secret\n")
     return meeting

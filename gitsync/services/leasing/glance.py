@@ -13,9 +13,6 @@ from gitsync.storage.durable import make_folder, remove_file, write_atomic
 from gitsync.storage.lockstree import read_locks
 from gitsync.storage.refs import Refs
 
-#: The file that says so, empty. Without it a plain file is committed without a look at leases.
-HELD_PATHS = "held-paths"
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -24,6 +21,10 @@ if TYPE_CHECKING:
     from gitsync.domain.objects import Oid
     from gitsync.services.workspace import Workspace
     from gitsync.storage.facts import StoreFacts
+
+#: An empty file: others hold files by their paths. Without it a plain file is committed without a
+#: look at leases.
+HELD_PATHS = "held-paths"
 
 
 def glance(facts: StoreFacts, common_dir: Path, remote: str | None) -> Locks | None:
@@ -39,12 +40,14 @@ def _held_at(facts: StoreFacts, tip: Oid | None, state_dir: Path) -> Locks | Non
     # Hardly anybody holds anything most of the time.
     if tip is None or b"leases" not in facts.tree(root := facts.commit(tip).tree):
         return None
-    # Kept apart from what ``facts`` knows: nothing may be decided on what a file of ours says.
-    known = leasecache.load(state_dir)
-    before = known.keys() | ()
-    locks = read_locks(facts, root, known)
-    if known.keys() != before:
-        leasecache.save(state_dir, known)
+    # Kept apart from what is decided on: that may not rest on what a file of ours says.
+    locks = facts.glances.get(root)
+    if locks is None:
+        known = leasecache.load(state_dir)
+        before = set(known)
+        locks = facts.glances[root] = read_locks(facts, root, known)
+        if known.keys() != before:
+            leasecache.save(state_dir, known)
     return locks
 
 
