@@ -26,15 +26,25 @@ _OID = re.compile(rb"[0-9a-f]{40}")
 _NEXT_HEADER = re.compile(rb"\n(?! )")
 _PERSON = re.compile(rb"([^<>\0\n]*) <([^<>\0\n]*)> (0|[1-9][0-9]{0,11}) ([+-][0-9]{4})")
 _ENTRY = re.compile(rb"([0-7]{5,6}) ([^\0/]+)\0(.{20})", re.DOTALL)
+# A commit with nothing but the fixed headers, each written in the one way there is: of what fits,
+# encoding the groups again gives the same bytes. The signature's lines are joined by blanks.
+_PLAIN_COMMIT = re.compile(
+    rb"tree ([0-9a-f]{40})\n"
+    rb"((?:parent [0-9a-f]{40}\n){0,64})"
+    rb"author ([^\n]*)\ncommitter ([^\n]*)\n"
+    rb"(?:gpgsig ([^\n]*(?:\n [^\n]*)*)\n)?\n"
+)
+_PARENT_BYTES = len(b"parent ") + 40 + 1
 # Headers that git itself writes besides the fixed ones: a mergetag when a signed tag was merged.
 _EXTRA = (b"encoding", b"mergetag")
 
 
 def object_id(kind: str, data: bytes) -> Oid:
     """Git's SHA-1 name of an object of ``kind`` (blob, tree, commit, tag)."""
-    header = b"%s %d\0" % (kind.encode(), len(data))
     # The name of an object in git, not a protection of our own: SHA-1 is the format.
-    return Oid(hashlib.sha1(header + data, usedforsecurity=False).hexdigest())
+    digest = hashlib.sha1(b"%s %d\0" % (kind.encode(), len(data)), usedforsecurity=False)
+    digest.update(data)
+    return Oid(digest.hexdigest())
 
 
 def _oid(text: bytes, what: str) -> Oid:
@@ -83,6 +93,9 @@ def parse_commit(data: bytes) -> Commit:
     """
     if len(data) > MAX_COMMIT_BYTES:
         raise FormatError("commit.too-large", f"a commit is larger than {MAX_COMMIT_BYTES} bytes")
+    found = _PLAIN_COMMIT.match(data)
+    if found is not None:
+        return _plain_commit(found, data)
     headers, message = _headers(data, "commit")
     single: dict[bytes, bytes] = {}
     parents: list[Oid] = []
@@ -114,6 +127,21 @@ def parse_commit(data: bytes) -> Commit:
     if data != encode_commit(commit):
         raise FormatError("commit.malformed", "a commit is not in the form that git writes")
     return commit
+
+
+def _plain_commit(found: re.Match[bytes], data: bytes) -> Commit:
+    tree, parents, author, committer, signature = found.groups()
+    ids = parents.decode()
+    return Commit(
+        tree=Oid(tree.decode()),
+        parents=tuple(
+            Oid(ids[at - 41 : at - 1]) for at in range(_PARENT_BYTES, len(ids) + 1, _PARENT_BYTES)
+        ),
+        author=parse_signature_line(author),
+        committer=parse_signature_line(committer),
+        message=data[found.end() :],
+        signature=None if signature is None else signature.replace(b"\n ", b"\n"),
+    )
 
 
 def commit_payload(commit: Commit) -> bytes:

@@ -48,19 +48,20 @@ class Listing:
         return self.names, self.ids
 
 
-def read_listing(raw: bytes, near: Listing | None = None) -> Listing:
-    """Decode a listing, from the known one that it may differ little from.
+def read_listing(raw: bytes, near: Listing | None = None) -> tuple[Listing, bytes | None]:
+    """Decode a listing, from the known one that it may differ little from; with the name of the
+    one entry whose id differs, if they differ in nothing else.
 
     Raises FormatError ``tree.malformed``.
     """
     found = _one_id(near, raw) if near is not None else None
     if near is None or found is None:
         tree = parse_tree(raw)
-        return Listing(tree, raw, list(tree))
+        return Listing(tree, raw, list(tree)), None
     name, place = found
     tree = dict(near.tree)
     tree[name] = (tree[name][0], raw[place : place + ID_BYTES])
-    return Listing(tree, raw, near.names, near.ids, spliced=True)
+    return Listing(tree, raw, near.names, near.ids, spliced=True), name
 
 
 def one_difference(before: Listing, after: Listing) -> bytes | None:

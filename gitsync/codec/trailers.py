@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MAX_BLOCK_BYTES = 128 * 1024
 
 _LINE = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*): ([^\n]*)")
+_LINES = re.compile(r"^([A-Za-z0-9][A-Za-z0-9-]*): ([^\n]*)$", re.MULTILINE)
 
 
 class Trailers:
@@ -38,10 +39,12 @@ class Trailers:
 
     def one(self, key: str) -> str | None:
         """The value of ``key``, None if absent. Raises FormatError ``trailer.repeated``."""
-        found = self.all(key)
+        found = self._values.get(key.lower())
+        if found is None:
+            return None
         if len(found) > 1:
             raise FormatError("trailer.repeated", f"the trailer {key} appears {len(found)} times")
-        return found[0] if found else None
+        return found[0]
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._pairs)
@@ -61,16 +64,13 @@ def parse(message: bytes) -> Trailers:
     if not blank or len(last) > MAX_BLOCK_BYTES or b": " not in last:
         return _NONE
     try:
-        lines = last.decode("utf-8").split("\n")
+        block = last.decode("utf-8")
     except UnicodeDecodeError:
         return _NONE
-    pairs = []
-    for line in lines:
-        match = _LINE.fullmatch(line)
-        if match is None:
-            return _NONE
-        pairs.append((match[1], match[2].strip()))
-    return Trailers(pairs)
+    pairs = _LINES.findall(block)
+    if len(pairs) != block.count("\n") + 1:
+        return _NONE  # a line that is none
+    return Trailers((key, value.strip()) for key, value in pairs)
 
 
 def subject(message: bytes) -> str:

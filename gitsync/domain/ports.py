@@ -38,6 +38,9 @@ class Objects(Protocol):
     def commit(self, oid: Oid) -> Commit:
         """The commit ``oid``; FormatError when it is not in git's own form."""
 
+    def parents(self, oid: Oid) -> tuple[Oid, ...]:
+        """The parents of the commit ``oid``, which need not be read for them."""
+
     def tree(self, oid: Oid) -> Tree:
         """The folder listing ``oid``. Callers do not change it."""
 

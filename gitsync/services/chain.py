@@ -46,7 +46,7 @@ def first_parents(facts: StoreFacts, tip: Oid, stop: Oid | None) -> list[Oid]:
     oid: Oid | None = tip
     while oid is not None and oid != stop:
         chain.append(oid)
-        parents = facts.commit(oid).parents
+        parents = facts.parents(oid)
         oid = parents[0] if parents else None
     if stop is not None and oid is None:
         raise VerificationError(
@@ -93,7 +93,7 @@ def ready_index(
         index.clear()
     first = number - len(chain) + 1
     for at, oid in enumerate(chain, start=first):
-        sides = facts.commit(oid).parents[1:]
+        sides = facts.parents(oid)[1:]
         new = incoming(facts, index, sides, limit=_UNBOUNDED).commits if sides else ()
         index.add(at, oid, places_of(facts, index, at, oid, new))
     index.save(anchor, number, commit)

@@ -8,8 +8,10 @@ side: each takes its beginning for granted, and the stretch before it ends with 
 from __future__ import annotations
 
 import gc
+from bisect import bisect_right
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from gitsync.domain import errors
@@ -28,11 +30,15 @@ if TYPE_CHECKING:
 
     from gitsync.domain.ledger.state import State
     from gitsync.domain.objects import Oid
+    from gitsync.storage.ahead import Known
 
 # Below this many snapshots another process costs more than it saves.
 WORTH_A_PROCESS = 400
-# What it takes to place a snapshot among the positions, of what it takes to prove it.
+# Of what it takes to prove a snapshot: to place it among the positions, to place it where its
+# parents are known already, and to check one of its signatures.
 PLACING = 0.13
+PLACING_KNOWN = 0.1
+SIGNATURE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +118,8 @@ def prove_steps(
 class Stretch:
     """What another process is to prove: ``oids`` after the snapshot ``number``, ``start``.
 
-    ``before`` is the chain from the first snapshot up to ``start``, if the caller has walked it.
+    ``before`` is the chain from the first snapshot up to ``start``, if the caller has walked it,
+    ``known`` what was read ahead.
     """
 
     repo: Path
@@ -123,6 +130,7 @@ class Stretch:
     oids: tuple[Oid, ...]
     tags: Tags
     before: tuple[Oid, ...] = ()
+    known: Known | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +155,7 @@ def prove_stretch(stretch: Stretch) -> list[Step] | Failure:
     try:
         repo = Repository.open(stretch.repo)
         scratch = ScratchObjects(repo.store)
-        facts = StoreFacts(scratch)
+        facts = StoreFacts(scratch, stretch.known)
         index = PositionIndex(None)
         ready_index(
             facts, index, stretch.anchor, stretch.number, stretch.start, walked=stretch.before
@@ -165,14 +173,52 @@ def prove_stretch(stretch: Stretch) -> list[Step] | Failure:
     return steps
 
 
-def cut(total: int, jobs: int) -> list[int]:
-    """Where to cut ``total`` snapshots for ``jobs`` processes: the ends of the stretches.
+def parts(total: int, jobs: int) -> int:
+    """How many processes, of ``jobs`` at most, are worth their start for ``total`` snapshots."""
+    return max(1, min(jobs, total // WORTH_A_PROCESS))
 
-    Later ones are shorter, so that all take the same time: each begins by placing what is earlier.
+
+def cut(costs: Sequence[float], count: int, placing: float) -> list[int]:
+    """Where to cut a chain into ``count`` stretches that take the same time: their ends.
+
+    ``costs`` are those of proving each snapshot, ``placing`` what it takes to place one: each
+    stretch begins by placing all that is earlier, and so is shorter than the one before it.
     """
-    parts = max(1, min(jobs, total // WORTH_A_PROCESS))
-    rest = (1 - PLACING) ** parts  # stretch n has (1 - PLACING) ** n of the first one's length
-    return [round(total * (1 - (1 - PLACING) ** (part + 1)) / (1 - rest)) for part in range(parts)]
+    sums = list(accumulate(costs, initial=0.0))
+    total = len(costs)
+
+    def ends(time: float) -> list[int]:
+        """The ends if no stretch may take longer than ``time``; the last stretch has the rest."""
+        found = [0]
+        for _ in range(count - 1):
+            start = found[-1]
+            reach = sums[start] + max(0.0, time - placing * start)
+            found.append(max(start, bisect_right(sums, reach) - 1))
+        return [*found[1:], total]
+
+    low, high = 0.0, sums[-1]
+    for _ in range(32):
+        time = (low + high) / 2
+        *_, start, _ = [0, *ends(time)]
+        if placing * start + sums[-1] - sums[start] > time:
+            low = time
+        else:
+            high = time
+    return ends(high)
+
+
+def costs_of(chain: Sequence[Oid], tags: Mapping[int, Oid], first: int,
+             known: Known | None) -> list[float]:  # fmt: skip
+    """What proving each snapshot of a chain takes, a whole proof being 1; ``first`` is the number
+    of the first one."""
+    if known is None:
+        return [1.0] * len(chain)
+    signers = known.signers
+    found = []
+    for number, oid in enumerate(chain, start=first):
+        signed = [oid, *known.parents.get(oid, (oid,) * 2)[1:], tags.get(number, oid)]
+        found.append(1 - SIGNATURE * sum(one in signers for one in signed))
+    return found
 
 
 @contextmanager

@@ -68,7 +68,8 @@ def verify_view(
         position = verified.position
         if position is not None:
             tags = {n: view.tags[n] for n in view.tags if verified.start <= n <= position.number}
-            ws.accept(position, verified.state, tags | _lost_tags(ws, verifier, view, verified))
+            tags |= _lost_tags(ws, verifier, view, verified)
+            ws.accept(position, verified.state, tags, verifier.index)
             verifier.index.save(position.anchor, position.number, position.commit)
             note_paths(ws, position.locks)
     finally:

@@ -77,7 +77,7 @@ class OwnRefs:
         if tag.name != name.encode() or tag.target_kind != "commit":
             said = tag.name.decode("utf-8", "replace")
             raise RefusedError("tag.transplanted", f"the tag of {name} is that of {said!r}")
-        key = self._facts.tag_signer(tag)
+        key = self._facts.tag_signer(new)
         person = self._push.state().settings.roster.person(key.blob)
         if person != person_of(ref.domain):
             raise RefusedError(

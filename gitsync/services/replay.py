@@ -208,7 +208,7 @@ def check_tag(facts: StoreFacts, before: State, state: State, tag_oid: Oid) -> N
         )
     if number > 1 and tag_ledger(tag) != state.ledger:
         raise _fail("tag.other-ledger", number, space, "its tag was made for another ledger")
-    key = facts.tag_signer(tag)
+    key = facts.tag_signer(tag_oid)
     settings = state.settings
     if number == 1:
         fine = settings.roster.counts_for(key.blob) in settings.policy.roles["root"].people

@@ -19,7 +19,18 @@ from gitsync.domain.ledger.snapshot import witness_name
 from gitsync.services import evidence
 from gitsync.services.chain import first_parents, ready_index
 from gitsync.services.locksref import LocksChain
-from gitsync.services.proving import Step, Stretch, Tags, beside, cut, prove_steps
+from gitsync.services.proving import (
+    PLACING,
+    PLACING_KNOWN,
+    Step,
+    Stretch,
+    Tags,
+    beside,
+    costs_of,
+    cut,
+    parts,
+    prove_steps,
+)
 from gitsync.services.replay import Proven, check_tag
 from gitsync.services.sidechains import SideChain
 from gitsync.services.states import load_state
@@ -35,6 +46,7 @@ if TYPE_CHECKING:
     from gitsync.domain.objects import Oid, Tag
     from gitsync.domain.ports import Settings
     from gitsync.services.refview import RefView
+    from gitsync.storage.ahead import Known
     from gitsync.storage.index import PositionIndex
     from gitsync.storage.objects import ObjectStore
 
@@ -60,8 +72,8 @@ class Verifier:
     evidence. ``now`` is the moment that a new position is marked with, in seconds; ``floor`` the
     furthest position that this user has verified anywhere: a view that ends below it is refused.
     ``repo`` is where other processes, up to ``jobs`` in all, open the same objects; ``provers`` are
-    some that wait for it already. ``own_tags`` gives the verified tags of this clone, for
-    comparison when another history shows up."""
+    some that wait for it already, ``known`` is what was read of them ahead. ``own_tags`` gives the
+    verified tags of this clone, for comparison when another history shows up."""
 
     store: ObjectStore
     index: PositionIndex
@@ -75,13 +87,14 @@ class Verifier:
     repo: Path | None = None
     jobs: int = 1
     provers: Executor | None = None
+    known: Known | None = None
     own_tags: Callable[[], Mapping[int, Oid]] = field(default=dict)
     facts: StoreFacts = field(init=False)
     _scratch: ScratchObjects = field(init=False)
 
     def __post_init__(self) -> None:
         self._scratch = ScratchObjects(self.store)
-        self.facts = StoreFacts(self._scratch)
+        self.facts = StoreFacts(self._scratch, self.known)
 
     def check(
         self,
@@ -151,8 +164,11 @@ class Verifier:
 
     def _steps(self, chain: list[Oid], last: Proven | None, tags: Tags) -> Iterator[Step]:
         """Prove the chain, long ones in several processes at once."""
-        ends = cut(len(chain), self.jobs if self.repo is not None else 1)
+        jobs = self.jobs if self.repo is not None else 1
         first = 1 if last is None else last.state.number + 1
+        costs = costs_of(chain, tags.tags, first, self.known)
+        placing = PLACING if self.known is None else PLACING_KNOWN
+        ends = cut(costs, parts(len(chain), jobs), placing)
         anchor = last.state.ledger if last else chain[0]
         stretches = [
             Stretch(
@@ -160,6 +176,7 @@ class Verifier:
                 tuple(chain[start:end]),
                 replace(tags, tags={n: t for n, t in tags.tags.items() if n >= first + start}),
                 tuple(chain[:start]) if last is None else (),
+                self.known,
             )
             for start, end in pairwise(ends)
         ]  # fmt: skip
@@ -284,7 +301,7 @@ class Verifier:
                 self._raise_fork(view, number, ours, theirs)
 
     def _raise_fork(self, view: RefView, number: int, ours: Tag, theirs: Tag) -> None:
-        key = self.facts.tag_signer(theirs)
+        key = self.facts.tag_signer(view.tags[number])
         here = self.facts.commit(ours.target)
         witnessed = any(
             witness_name(one.policy, one.roster, key) is not None

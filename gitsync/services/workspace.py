@@ -22,7 +22,7 @@ from gitsync.storage.worktree import WorkTree
 
 if TYPE_CHECKING:
     from gitsync.domain.ledger.state import State
-    from gitsync.domain.ports import Settings
+    from gitsync.domain.ports import Positions, Settings
     from gitsync.services.host import Host
     from gitsync.services.verifying import Verifier
     from gitsync.storage.facts import StoreFacts
@@ -209,11 +209,15 @@ class Workspace:
             jobs=processors(),
         )
 
-    def accept(self, position: VerifiedPosition, state: State, tags: dict[int, Oid]) -> None:
+    def accept(
+        self, position: VerifiedPosition, state: State, tags: dict[int, Oid],
+        positions: Positions | None = None,
+    ) -> None:  # fmt: skip
         """Make a verified position this clone's own: ``common``, its tags, the roster's copy.
 
-        ``tags`` are the verified tags by number. The branch moves only after the position is
-        stored, so a position that is ahead after a kill is healed by the next verification.
+        ``tags`` are the verified tags by number; ``positions`` may know their snapshots. The
+        branch moves only after the position is stored, so a position that is ahead after a kill
+        is healed by the next verification.
         """
         from gitsync.storage.packedrefs import create_tags
         from gitsync.storage.refs import RefUpdate
@@ -230,7 +234,11 @@ class Workspace:
             RefUpdate(ref, oid, here.get(ref)) for ref, oid in moved.items() if here.get(ref) != oid
         ]
         message = f"gitsync: verified {self.space}@{position.number}"
-        create_tags(self.repo, [one for one in updates if one.old is None], message=message)
+        peeled: dict[str, Oid] = {}
+        if positions is not None:
+            peeled = {position_tag(self.space, n): positions.snapshot(n) for n in tags}
+        new = [one for one in updates if one.old is None]
+        create_tags(self.repo, new, message=message, peeled=peeled)
         self.repo.refs.transact([one for one in updates if one.old is not None], message=message)
         self.write_roster(state)
         from gitsync.services.mergesetup import remember_rules

@@ -30,12 +30,17 @@ if TYPE_CHECKING:
     from gitsync.domain.records import CommitRecord
     from gitsync.domain.roster import PublicKey
     from gitsync.domain.schema import Schema
+    from gitsync.storage.ahead import Known
     from gitsync.storage.idindex import IdIndex
     from gitsync.storage.objects import ObjectStore
 
 # About 100 bytes a unit; a cache holds at most twice this.
 _TREE_ENTRIES: Final = 250_000
 _COMMITS: Final = 2_000
+_TAGS: Final = 16
+# Several rules in turn read the file that a proposal brings.
+_BLOBS: Final = 16
+_SMALL_BLOB: Final = 64 << 10
 _HEADS: Final = 2_000
 _MAX_CONFIG_BYTES: Final = 1 << 20
 EMPTY_TREE: Final = Oid("4b825dc642cb6eb9a060e54bf8d69288fbee4904")
@@ -45,10 +50,14 @@ MAX_TREE_BYTES: Final = 32 << 20
 class StoreFacts:
     """The port ``Facts`` over any :class:`ObjectStore`."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, known: Known | None = None) -> None:
+        """Of the objects in ``store``, some of which may be ``known`` already."""
         self.store = store
+        self._known = known
         self._listings: Cache[Oid, Listing] = Cache(_TREE_ENTRIES, _weight)
         self._commits: Cache[Oid, Commit] = Cache(_COMMITS)
+        self._tags: Cache[Oid, Tag] = Cache(_TAGS)
+        self._blobs: Cache[Oid, bytes] = Cache(_BLOBS)
         self._signers: Cache[Oid, PublicKey] = Cache(_COMMITS)
         self._records: Cache[Oid, CommitRecord] = Cache(_COMMITS)
         self._altered: Cache[tuple[Oid, Oid], tuple[bytes, ...]] = Cache(_COMMITS)
@@ -78,30 +87,47 @@ class StoreFacts:
             self._commits.put(oid, found)
         return found
 
+    def parents(self, oid: Oid) -> tuple[Oid, ...]:
+        """See ``Objects``."""
+        found = self._known.parents.get(oid) if self._known is not None else None
+        return self.commit(oid).parents if found is None else found
+
     def tag(self, oid: Oid) -> Tag:
         """An annotated tag. Raises FormatError or VerificationError."""
-        return parse_tag(self.raw(oid, "tag"))
+        found = self._tags.get(oid)
+        if found is None:
+            found = parse_tag(self.raw(oid, "tag"))
+            self._tags.put(oid, found)
+        return found
 
     def tree(self, oid: Oid) -> Tree:
         """See ``Objects``."""
         return self._listing(oid).tree
 
-    def _listing(self, oid: Oid, near: Listing | None = None) -> Listing:
+    def _listing(self, oid: Oid) -> Listing:
         found = self._listings.get(oid)
-        if found is None:
-            # Git knows the empty tree without storing it.
-            data = b"" if oid == EMPTY_TREE else self.raw(oid, "tree")
-            if len(data) > MAX_TREE_BYTES:
-                raise FormatError(
-                    "tree.too-large", f"a folder's listing exceeds {MAX_TREE_BYTES} bytes"
-                )
-            found = read_listing(data, near)
-            self._listings.put(oid, found)
-        return found
+        return found if found is not None else self._read_listing(oid, None)[0]
+
+    def _read_listing(self, oid: Oid, near: Listing | None) -> tuple[Listing, bytes | None]:
+        """A listing, and the one name in which it differs from ``near``, if that is all."""
+        # Git knows the empty tree without storing it.
+        data = b"" if oid == EMPTY_TREE else self.raw(oid, "tree")
+        if len(data) > MAX_TREE_BYTES:
+            raise FormatError(
+                "tree.too-large", f"a folder's listing exceeds {MAX_TREE_BYTES} bytes"
+            )
+        found, name = read_listing(data, near)
+        self._listings.put(oid, found)
+        return found, name
 
     def blob(self, oid: Oid) -> bytes:
         """See ``Objects``."""
-        return self.raw(oid, "blob")
+        found = self._blobs.get(oid)
+        if found is None:
+            found = self.raw(oid, "blob")
+            if len(found) <= _SMALL_BLOB:
+                self._blobs.put(oid, found)
+        return found
 
     def blob_size(self, oid: Oid) -> int:
         """See ``Objects``."""
@@ -116,8 +142,11 @@ class StoreFacts:
         found = self._altered.get((before, after))
         if found is None:
             old = self._listing(before)
-            new = self._listing(after, old)
-            name = one_difference(old, new)
+            new = self._listings.get(after)
+            if new is None:
+                new, name = self._read_listing(after, old)
+            else:
+                name = one_difference(old, new)
             found = (name,) if name is not None else altered_names(old.tree, new.tree)
             self._altered.put((before, after), found)
         return found
@@ -151,11 +180,14 @@ class StoreFacts:
 
     def signer(self, oid: Oid) -> PublicKey:
         """See ``Facts``."""
-        found = self._signers.get(oid)
+        found = self._signers.get(oid) or self._known_signer(oid)
         if found is None:
             found = self._verify(self.commit(oid), oid)
             self._signers.put(oid, found)
         return found
+
+    def _known_signer(self, oid: Oid) -> PublicKey | None:
+        return self._known.signers.get(oid) if self._known is not None else None
 
     def _verify(self, commit: Commit, oid: Oid) -> PublicKey:
         if commit.signature is None:
@@ -169,8 +201,12 @@ class StoreFacts:
 
         return verify(commit.signature, commit_payload(commit))
 
-    def tag_signer(self, tag: Tag) -> PublicKey:
+    def tag_signer(self, oid: Oid) -> PublicKey:
         """The key whose valid signature a tag carries. Raises VerificationError, FormatError."""
+        found = self._known_signer(oid)
+        if found is not None:
+            return found
+        tag = self.tag(oid)
         if tag.signature is None:
             name = tag.name.decode("utf-8", "replace")
             raise VerificationError("signature.missing", f"the tag {name} is not signed")

@@ -54,7 +54,7 @@ class LooseObjects:
         listed = self._listed.get(oid[:2])
         if listed is None:
             listed = self._listed[oid[:2]] = dict(self._list(oid[:2]))
-        return listed.get(oid[2:])
+        return listed.get(oid[2:]) if listed else None
 
     def _list(self, fan: str) -> Iterator[tuple[str, Path]]:
         for folder in reversed(self._folders):

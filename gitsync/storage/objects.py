@@ -191,9 +191,10 @@ class GitObjects:
         return self._read_packed(oid) if loose is None else self._read_loose(oid, loose)
 
     def _read_packed(self, oid: Oid) -> tuple[str, bytes]:
-        told = self._ask(lambda git: git.read(oid))
-        if told is not None:
-            return told
+        if self._few is not None:
+            told = self._ask(lambda git: git.read(oid))
+            if told is not None:
+                return told
         try:
             kind, data = self._packs.read(oid)
         except KeyError as error:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 MAX_OBJECT_BYTES: Final = 256 << 20
 # Larger files are read as a stream; the limit of memory is git's own (wrapper.c).
 _LIMITS: Final = {"GIT_ALLOC_LIMIT": str(MAX_OBJECT_BYTES)}
-_BOUNDED: Final = ("-c", "core.bigFileThreshold=32m", "-c", "pack.threads=2")
+_BOUNDED: Final = ("-c", "core.bigFileThreshold=32m", "-c", "pack.threads=1")
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     M("test_replay_of_a_proposal_across_refs_or_ledgers", "domain/ledger/entrance.py",
       "if oid == candidate.tip and person != person_of(candidate.name.domain):", "if False:"),
     M("test_replay_of_a_proposal_across_refs_or_ledgers", "domain/ledger/history.py",
-      "if not commit.parents:", "if False:"),
+      "if not parents:", "if False:"),
     M("test_old_signed_work_in_progress_pushed_again", "domain/ledger/entrance.py",
       "if record.kind not in (None, PROPOSAL) or record.approves is not None:", "if False:"),
     M("test_old_signed_work_in_progress_pushed_again", "services/takebacks.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +18,7 @@ from gitsync.codec import (
     leasefiles,
     listing,
     manifest,
+    packfront,
     packhead,
     peerstate,
     policyfile,
@@ -61,7 +63,7 @@ def _subject(data: bytes) -> object:
     return parse_subject(data.decode("utf-8", "surrogateescape"))
 
 
-NEAR = listing.read_listing(valid.TREE)
+NEAR, _ = listing.read_listing(valid.TREE)
 A, B = valid.A, valid.B
 
 
@@ -99,7 +101,7 @@ def _again(encode: Callable[..., bytes], read: Callable[[bytes], object]) -> Cal
 
 
 def _near(data: bytes) -> object:
-    return listing.read_listing(data, NEAR)
+    return listing.read_listing(data, NEAR)[0]
 
 
 def _near_holds(data: bytes, value: object) -> None:
@@ -229,6 +231,23 @@ def _header_holds(_data: bytes, value: object) -> None:
     """Written anew it says the same; comments behind the commits to have are left out."""
     assert isinstance(value, bundleheader.Header)
     assert bundleheader.parse(bundleheader.encode(value.needs, value.refs)) == value
+
+
+def _delta(data: bytes) -> object:
+    return packfront.apply_delta(valid.DELTA_BASE, data)
+
+
+def _delta_holds(_data: bytes, value: object) -> None:
+    assert value is None or (isinstance(value, bytes) and len(value) <= 1 << 20)
+
+
+def _pack_front(data: bytes) -> object:
+    return list(packfront.read_front(io.BytesIO(data).read, 1))
+
+
+def _pack_front_holds(_data: bytes, value: object) -> None:
+    assert isinstance(value, list)
+    assert all(kind in ("commit", "tag") and len(content) <= 1 << 20 for kind, content in value)
 
 
 def _pack_head(data: bytes) -> object:
@@ -422,6 +441,8 @@ READERS = (
         _header_holds,
         (b"# v3 git bundle\n", b"@filter=x\n", b"-" + A.encode() + b"\n", b" HEAD\n", b"\n\n"),
     ),
+    Reader("delta", valid.DELTAS, _delta, _delta_holds, (b"\xff" * 7, b"\x80\x80\x80", b"\0")),
+    Reader("front of a pack", valid.PACK_FRONTS, _pack_front, _pack_front_holds),
     Reader("bundle pack", (valid.BUNDLE_PACK,), _pack_head, words=(b"PACK\0\0\0\2", b"\xff" * 9)),
     Reader("volumes", (valid.VOLUMES,), volumes.parse, _same(volumes.encode), (b"../", b".001")),
     Reader(

@@ -24,6 +24,7 @@ from gitsync.codec import (
     sshsig,
     volumes,
 )
+from gitsync.codec.pack import PackBuilder
 from gitsync.codec.volumes import Volume
 from gitsync.domain import names
 from gitsync.domain.carrying import Ack, Change, Holding, Manifest, Peer, Sent
@@ -229,6 +230,20 @@ BUNDLE_PACK = packhead.encode_header(3) + b"".join(
     packhead.encode_object(kind, data)
     for kind, data in (("commit", COMMITS[0]), ("tree", TREE), ("blob", MANIFEST))
 )
+
+
+def _front() -> bytes:
+    builder = PackBuilder()
+    last = None
+    for kind, data in (*(("commit", one) for one in COMMITS), *(("tag", one) for one in TAGS)):
+        last = builder.add(kind, data, base=last)
+    return builder.finish().pack
+
+
+PACK_FRONTS = (BUNDLE_PACK, _front())
+DELTA_BASE = COMMITS[0]
+DELTAS = (b"\x0a\x05\x90\x05", bytes([len(DELTA_BASE) & 0x7F | 0x80, len(DELTA_BASE) >> 7])
+          + b"\x05\x90\x03\x02hi")  # fmt: skip
 VOLUMES = volumes.encode(
     (Volume("a.bundle.001", 4096, "0" * 64), Volume("a.bundle.002", 9, "f" * 64))
 )

@@ -57,9 +57,21 @@ def test_an_evil_snapshot_in_a_later_stretch_is_named(ten):
 @pytest.mark.parametrize("jobs", [1, 2, 3, 8])
 def test_stretches_cover_the_chain_and_later_ones_are_shorter(monkeypatch, total, jobs):
     monkeypatch.setattr(proving, "WORTH_A_PROCESS", 4)
-    ends = proving.cut(total, jobs)
+    count = proving.parts(total, jobs)
+    assert count == max(1, min(jobs, total // 4))
+    ends = proving.cut([1.0] * total, count, proving.PLACING)
     lengths = [end - start for start, end in zip([0, *ends], ends, strict=False)]
     assert ends[-1] == total
-    assert len(ends) == max(1, min(jobs, total // 4))
+    assert len(ends) == count
     assert all(length >= 1 for length in lengths) or total == 0
-    assert all(later <= one + 1 for one, later in pairwise(lengths))
+    # By two at most, where there are few to be shared out.
+    assert all(later <= one + 2 for one, later in pairwise(lengths))
+    times = [end - start + proving.PLACING * start for start, end in zip([0, *ends], ends,
+                                                                         strict=False)]  # fmt: skip
+    assert max(times) - min(times) <= count + 1
+
+
+def test_a_stretch_whose_signatures_were_checked_ahead_is_longer():
+    costs = [1.0] * 500 + [0.5] * 500
+    (first, end) = proving.cut(costs, 2, 0.0)
+    assert (first, end) == (375, 1000)

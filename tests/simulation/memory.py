@@ -133,7 +133,7 @@ def _leads_to(kind: str, data: bytes) -> list[Oid]:
     if kind == "blob":
         return []
     if kind == "tree":
-        return [Oid(entry[1].hex()) for entry in read_listing(data, None).tree.values()]
+        return [Oid(entry[1].hex()) for entry in read_listing(data, None)[0].tree.values()]
     if kind == "tag":
         return [parse_tag(data).target]
     commit = parse_commit(data)

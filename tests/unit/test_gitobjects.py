@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import suppress
 
@@ -162,3 +163,23 @@ def test_text_after_a_tag_s_signature_is_refused(more):
 def test_ids_are_git_s():
     assert codec.object_id("blob", b"") == "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
     assert codec.object_id("tree", b"") == "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+
+
+@given(COMMITS, st.data())
+def test_a_plain_commit_is_read_at_one_go_as_it_would_be_line_by_line(commit, data):
+    raw = codec.encode_commit(commit)
+    damaged = bytearray(raw)
+    for _ in range(data.draw(st.integers(0, 2))):
+        at = data.draw(st.integers(0, len(damaged) - 1))
+        piece = data.draw(st.sampled_from([b"", b"\n", b" ", b"\0", b"parent ", b"gpgsig x\n"]))
+        damaged[at : at + 1] = piece
+    for one in (raw, bytes(damaged)):
+        answers = []
+        for pattern in (codec._PLAIN_COMMIT, re.compile(rb"(?!)")):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(codec, "_PLAIN_COMMIT", pattern)
+                try:
+                    answers.append(codec.parse_commit(one))
+                except FormatError as error:
+                    answers.append(error.code)
+        assert answers[0] == answers[1]

@@ -26,6 +26,9 @@ class Graph:
     def commit(self, oid: Oid) -> Commit:
         return self.commits[oid]
 
+    def parents(self, oid: Oid) -> tuple[Oid, ...]:
+        return self.commits[oid].parents
+
     def get(self, oid: Oid) -> tuple[int, int] | None:
         return self.places.get(oid)
 

@@ -64,3 +64,16 @@ def test_a_key_that_may_stand_once_is_refused_twice():
 def test_a_value_cannot_bring_a_line_of_its_own(value):
     with pytest.raises(FormatError):
         trailers.compose("s", [("Key", value)])
+
+
+ODD = ["Key: v", "K-9: ", "x:y", " : ", "Key:  a b \r", "é: x", "Key: \u2028 x", "Two: a: b",
+       "\x1e: q"]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(ODD), min_size=1, max_size=5))
+def test_a_block_is_read_at_one_go_as_it_would_be_line_by_line(lines):
+    """Python knows other line ends than git does; none of them may count here."""
+    matches = [trailers._LINE.fullmatch(line) for line in lines]
+    wanted = [(one[1], one[2].strip()) for one in matches if one] if all(matches) else []
+    block = "\n".join(lines).encode()
+    assert list(trailers.parse(b"subject\n\n" + block + b"\n")) == wanted

@@ -59,15 +59,15 @@ def incoming(
                 f"the proposal brings in more than {limit} commits",
                 hint="squash it: git reset --soft common && git commit -S",
             )
-        commit = objects.commit(oid)
-        if not commit.parents:
+        parents = objects.parents(oid)
+        if not parents:
             raise RefusedError(
                 "ledger.unrelated",
                 f"commit {oid[:12]} does not descend from this ledger's first snapshot",
                 hint="start the change from common: git switch -c NAME common",
             )
         stack.append((oid, True))
-        stack.extend((parent, False) for parent in reversed(commit.parents))
+        stack.extend((parent, False) for parent in reversed(parents))
     return Incoming(tuple(order), tuple(frontier))
 
 
@@ -85,7 +85,7 @@ def is_ancestor(objects: Objects, positions: Positions, older: Oid, newer: Oid) 
     # Both came in beside the chain, close together: look through newer's own side commits only.
     stack, seen = [newer], {newer}
     while stack:
-        for parent in objects.commit(stack.pop()).parents:
+        for parent in objects.parents(stack.pop()):
             if parent == older:
                 return True
             place = positions.get(parent)
@@ -150,7 +150,7 @@ def shared_bases(
         if held(oid):
             found.append(oid)
             continue
-        for parent in objects.commit(oid).parents:
+        for parent in objects.parents(oid):
             if parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
@@ -162,7 +162,7 @@ def floor_of(
 ) -> int:
     """The last snapshot that a new commit reaches, its parents being placed already."""
     floor = 0
-    for parent in objects.commit(oid).parents:
+    for parent in objects.parents(oid):
         place = places.get(parent) or positions.get(parent)
         if place is not None:
             floor = max(floor, place[1])

@@ -101,6 +101,8 @@ def hunks(a: Sequence[bytes], b: Sequence[bytes]) -> list[Hunk]:
     if head in {end_a, end_b}:
         # After the head is taken off, a lone insertion or deletion already stands lowest.
         return [Hunk(head, end_a, head, end_b)]
+    if set(a[head:end_a]).isdisjoint(b[head:end_b]):
+        return [Hunk(head, end_a, head, end_b)]  # nothing to match, and nothing that could move
     ids: dict[bytes, int] = {}
     x = [ids.setdefault(line, len(ids)) for line in a[head:end_a]]
     y = [ids.setdefault(line, len(ids)) for line in b[head:end_b]]

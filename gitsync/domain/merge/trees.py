@@ -159,7 +159,7 @@ def _folder(entry: Entry | None) -> Oid | None:
 
 
 def _check_nesting(prefix: bytes) -> None:
-    if prefix.count(b"/") > MAX_NESTING:
+    if len(prefix) > MAX_NESTING and prefix.count(b"/") > MAX_NESTING:
         raise RefusedError(
             "path.too-deep", f"folders lie inside each other more than {MAX_NESTING} times"
         )

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from gitsync.services.refview import RefView
     from gitsync.services.verifying import Verified, Verifier
     from gitsync.services.workspace import Workspace
+    from gitsync.storage.ahead import Known
     from gitsync.storage.facts import StoreFacts
     from gitsync.storage.positions import VerifiedPosition
     from gitsync.storage.quarantine import Quarantine
@@ -66,7 +67,7 @@ class Arrival:
     """A receiver of refs (see ``Receiver``): a clone, with new objects beside it in quarantine.
 
     ``anchor`` is the ledger that the refs are to be of. ``provers`` are processes that wait for
-    their part of the proof.
+    their part of the proof, ``known`` is what was read ahead of it.
     """
 
     ws: Workspace
@@ -75,6 +76,7 @@ class Arrival:
     anchor: Oid
     source: str
     provers: Executor | None = None
+    known: Known | None = None
 
     @property
     def space(self) -> str:
@@ -124,6 +126,7 @@ class Arrival:
             repo=self.quarantine.git_dir,
             jobs=processors(),
             provers=self.provers,
+            known=self.known,
         )
 
     # -- the chain ----------------------------------------------------------------------------
@@ -193,9 +196,11 @@ class Arrival:
             moved = self.held.branch == position.commit
             if same and moved and not self._new_tags(changes):
                 return None, chain, {}
-        view = self.view({**changes, **chain})
         own = dict(self.view({}).tags)
-        view = replace(view, tags={**view.tags, **own})
+        view = replace(
+            theirs, common=chain[branch], receipts=chain.get(receipts_ref(self.space)),
+            locks=chain.get(LOCKS_REF), tags={**theirs.tags, **own},
+        )  # fmt: skip
         self._check_floor(verifier, number)
         verified = verifier.check(view)
         top = verified.state.number

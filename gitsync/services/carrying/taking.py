@@ -19,9 +19,10 @@ from gitsync.services.carrying.opening import check_sender, open_signed
 from gitsync.services.carrying.shelf import Shelf
 from gitsync.services.carrying.unwrapping import plain
 from gitsync.services.chain import ready_index
-from gitsync.services.proving import cut, provers
+from gitsync.services.proving import parts, provers
 from gitsync.services.refview import CARRIED
 from gitsync.services.workspace import processors
+from gitsync.storage.ahead import reading_ahead
 from gitsync.storage.bundlefile import check_pack
 from gitsync.storage.durable import make_folder
 from gitsync.storage.quarantine import quarantine
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from gitsync.services.carrying.unwrapping import Unlock
     from gitsync.services.host import Host
     from gitsync.services.workspace import Workspace
+    from gitsync.storage.ahead import Known
     from gitsync.storage.keys import PrivateKey
     from gitsync.storage.quarantine import Quarantine
 
@@ -247,11 +249,12 @@ def checked(ws: Workspace, opened: Opened, apart: Quarantine, here: Held) -> Ite
     """
     manifest = opened.manifest
     before = here.position.number if here.position is not None else 0
-    others = len(cut(manifest.number - before, processors())) - 1
+    others = parts(manifest.number - before, processors()) - 1
     with provers(others, apart.git_dir) as waiting:
-        check_whole(ws, opened, apart, here)
+        with reading_ahead(opened.file) as known:
+            check_whole(ws, opened, apart, here, known)
         source = f"the bundle {opened.file.path.name}"
-        arrival = Arrival(ws, apart, here, manifest.ledger, source, waiting)
+        arrival = Arrival(ws, apart, here, manifest.ledger, source, waiting, known)
         judged = arrival.judge(manifest.changes, manifest.common, manifest.number)
     try:
         moves = {one.ref: one.new for one in manifest.changes if one.new is not None}
@@ -261,8 +264,9 @@ def checked(ws: Workspace, opened: Opened, apart: Quarantine, here: Held) -> Ite
         judged.verifier.index.close()
 
 
-def check_whole(ws: Workspace, opened: Opened, apart: Quarantine, here: Held) -> None:
-    """Read a bundle's objects into quarantine, and see that nothing of them is wanting.
+def check_whole(ws: Workspace, opened: Opened, apart: Quarantine, here: Held, known: Known) -> None:
+    """Read a bundle's objects into quarantine, and see that nothing of them is wanting. ``known``
+    is what was read of them beside that.
 
     Raises FormatError ``bundle.damaged``, ``bundle.too-large``, VerificationError
     ``bundle.incomplete``.
@@ -274,11 +278,11 @@ def check_whole(ws: Workspace, opened: Opened, apart: Quarantine, here: Held) ->
     check_pack(opened.file, progress)
     apart.take(opened.file)
     tags = f"refs/tags/{ws.space}@"
-    known = {oid for ref, oid in here.refs.items() if not ref.startswith(tags)}
+    built_on = {oid for ref, oid in here.refs.items() if not ref.startswith(tags)}
     tips = set(opened.manifest.refs().values()) | {opened.ident}
-    if known:
-        apart.check_connected(tips, known)
-    elif absent := apart.missing(tips):
+    if built_on:
+        apart.check_connected(tips, built_on)
+    elif absent := apart.missing(one for one in tips if not known.holds(one)):
         # Nothing to build on: that no link inside the pack is broken was part of taking it.
         raise VerificationError(
             "bundle.incomplete", f"the bundle lacks {absent[0][:12]}, which a ref of it names"
@@ -361,8 +365,8 @@ def settle(ws: Workspace, here: Held, judged: Judged) -> None:
     verified = judged.verified
     if verified is not None and verified.position is not None:
         position = verified.position
-        ws.accept(position, verified.state, dict(judged.tags))
         index = judged.verifier.index
+        ws.accept(position, verified.state, dict(judged.tags), index)
         index.save(position.anchor, position.number, position.commit)
     _drop_answered(ws, here, judged)
 

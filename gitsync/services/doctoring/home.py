@@ -96,7 +96,7 @@ def _take_tag(exam: Examination, ws: Workspace, ref: str, oid: Oid) -> str:
     ws.repo.remote(str(ws.remote)).fetch([f"+{ref}:{waiting}"])
     ws = exam.workspace()  # which sees the objects that just came
     tag = ws.facts.tag(oid)
-    entry = ws.settings().roster.key(ws.facts.tag_signer(tag).blob)
+    entry = ws.settings().roster.key(ws.facts.tag_signer(oid).blob)
     if tag.name.decode() != ref.removeprefix("refs/tags/") or entry is None:
         return "left there: it is no tag of this name by anybody on the roster"
     if ws.me() not in entry.names:
