@@ -54,7 +54,7 @@ class App:
 
         self.read = ws = self.ledger()
         scan = None
-        if self.scan is not None and at is None and self.scan.git_dir == ws.repo.git_dir:
+        if self.scan is not None and at is None and self.scan.git_dir == str(ws.repo.git_dir):
             scan, self.scan = self.scan, None
         if ahead is not None and scan is not None and scan.running:
             ahead(ws)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.cli import leasewords
 from gitsync.cli.output import Styled
 from gitsync.domain.errors import EnvironmentFault, UsageError
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # -- acquire -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Acquire:
     """``seconds`` is the duration; ``next_query`` picks one free artifact instead of subjects."""
 
@@ -80,7 +80,7 @@ def run_acquire(app: App, options: Acquire) -> None:
 # -- renew, release, break ---------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Nothing:
     """No options."""
 
@@ -115,7 +115,7 @@ def _lost(app: App, tokens: Sequence[int]) -> None:
         app.out.note(Styled(f"lease {token} is lost", "red"), ": stop working under it")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Release:
     """``texts`` are tokens, subjects or ids; none means all of this clone's."""
 
@@ -137,7 +137,7 @@ def run_release(app: App, options: Release) -> None:
         app.out.wrapped(f"lease {lease.token} is given back: {subjects}", "  ", "")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Break:
     """``text`` names one lease."""
 
@@ -162,7 +162,7 @@ def run_break(app: App, options: Break) -> None:
 # -- looking -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Look:
     """``text`` names an artifact, a path, a lease or a subject."""
 
@@ -276,7 +276,7 @@ def run_requests(app: App, options: Look) -> None:
         app.out.line("nobody asks")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reply:
     """``request`` is a proposal's name or commit, or LEASE/COMMIT."""
 

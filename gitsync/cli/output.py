@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from gitsync.cli import text
 from gitsync.cli.progress import Progress
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ LEAST = 12  # cells that the last column of a table needs at least
 _CODES = {"red": "31", "green": "32", "yellow": "33", "bold": "1"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Styled:
     """Text in a colour where the terminal shows colours; only what is exceptional gets one."""
 
@@ -38,7 +39,7 @@ class Styled:
 Piece = str | Styled
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Streams:
     """Standard input, output and error of a command."""
 
@@ -200,8 +201,8 @@ class Output:
     @contextmanager
     def paged(self) -> Iterator[None]:
         """Show what is written meanwhile in the user's pager, when it goes to a terminal."""
-        command = pager_command(self.env)
-        if not self.tty or not command:
+        command = pager_command(self.env) if self.tty else []
+        if not command:
             yield
             return
         plain, kept = self.streams, _Buffer()

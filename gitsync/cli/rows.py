@@ -90,17 +90,21 @@ def table(app: App, rows: Sequence[Row]) -> None:
 
 def look_ahead(ws: Workspace) -> None:
     """Read what a table will say of leases: it is remembered as long as the clone is open."""
-    from gitsync.services.leasing.glance import locks_here
+    from gitsync.services.leasing.glance import locks_here, nothing_held
 
+    if nothing_held(ws):
+        return
     with ws.repo.few_objects():
         locks_here(ws)
 
 
 def _held(app: App, rows: Sequence[Row]) -> dict[str, str]:
     """Who holds a lease on which of the artifacts, by path."""
-    from gitsync.services.leasing.glance import holders_of, locks_here
+    from gitsync.services.leasing.glance import holders_of, locks_here, nothing_held
 
     ws = app.read or app.ledger()
+    if nothing_held(ws):
+        return {}
     with ws.repo.few_objects():
         held = holders_of(locks_here(ws), ((row.id, row.path) for row in rows))
     return {

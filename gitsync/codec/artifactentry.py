@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from gitsync.codec import frontmatter
 from gitsync.domain.errors import FormatError, GitsyncError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.links import link_values
 from gitsync.domain.query.records import (
     MAX_TEXT_CHARS,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _ENDINGS = (".md", ".markdown")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """What one content says, wherever it lies.
 

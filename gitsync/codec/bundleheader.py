@@ -7,11 +7,11 @@ enough to name the capability that it asks for.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from gitsync.codec.manifest import MAX_NEEDS, MAX_REF_BYTES, MAX_REFS
 from gitsync.domain.errors import FormatError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.objects import Oid
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _NEED = re.compile(rb"-([0-9a-f]{40})(?: [^\n]*)?")
 _REF = re.compile(rb"([0-9a-f]{40}) (HEAD|refs/[\x21-\x7e]+)")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Header:
     """A bundle's header: commits that the reader must have, and refs by name in their order."""
 

@@ -8,11 +8,11 @@ variables only; nothing is pasted into shell text.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.codec.yamltext_scalars import quote
 from gitsync.domain.errors import BugError, UsageError
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +48,7 @@ _SCRIPT = re.compile(r"( *)@file ([a-z.]+)@")
 _VALUE = re.compile(r"@([A-Z_]+)@")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CiSettings:
     """What a forge's file is made of.
 

@@ -9,13 +9,13 @@ field's lines only. Changing one field changes that field's value and no other b
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from gitsync.codec import frontmatter_edit as edit
 from gitsync.codec.frontmatter_scan import FLOW_ITEM, Field, Style, fail, scan
 from gitsync.codec.yamltext_scalars import FORBIDDEN, NULLS, kind, resolve, unquote
 from gitsync.domain.errors import BugError, FormatError, UsageError
+from gitsync.domain.frozen import frozen
 
 MAX_HEADER_BYTES = 64 * 1024
 MAX_STRUCTURE_BYTES = 16 * 1024
@@ -38,7 +38,7 @@ _TRUTH = frozenset({"true", "True", "TRUE", "false", "False", "FALSE"})
 _RISKY = re.compile(rb"[\"'\[{]")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Span:
     """Byte offsets of the whole field with its continuation lines, and of its value."""
 
@@ -48,7 +48,7 @@ class Span:
     value_end: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Layout:
     """Where the parts of a file stand: byte offsets behind the opening line, of the closing line
     and of the body, and the scanned fields in their order."""

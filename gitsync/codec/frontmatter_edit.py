@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from gitsync.codec.frontmatter_scan import FLOW_ITEM, ITEM, Field, Style
 from gitsync.codec.yamltext_scalars import FORBIDDEN, quote
+from gitsync.domain.frozen import frozen
 
 FieldValue = str | int | Sequence[str]
 
 _ASIDE = re.compile(rb" *+(?:#[^\n]*+)?\r?\n")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Item:
     """One ``- item`` line with the comments and blanks above it. Offsets into the file."""
 
@@ -26,7 +26,7 @@ class Item:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BlockList:
     """A list of one-line scalars, one a line, at one indentation."""
 

@@ -7,14 +7,14 @@ space and commit that it was read at, the merge version, and the merge rules.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from gitsync.domain.errors import FormatError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.merge.rules import Rules
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MergeRules:
     """The merge of a ledger as of the snapshot ``commit`` of ``space``."""
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gitsync.codec.gitobjects import object_id
 from gitsync.domain.errors import BugError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.merge.diff import common_prefix, common_suffix
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _LARGE_OFFSET: Final = 0x80000000
 _SMALL: Final = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pack:
     """A complete pack. ``name`` is git's file name without suffix; ``ids`` are in pack order."""
 

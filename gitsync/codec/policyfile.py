@@ -5,6 +5,7 @@ Unknown keys are refused: a misspelt ``treshold`` that is silently ignored would
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from functools import partial
 from typing import TYPE_CHECKING
@@ -183,7 +184,8 @@ def compose(policy: Policy) -> bytes:
     }
     if policy.leases != LeaseRules():
         leases = {
-            name.replace("_", "-"): getattr(policy.leases, name) for name in LeaseRules.__slots__
+            one.name.replace("_", "-"): getattr(policy.leases, one.name)
+            for one in dataclasses.fields(LeaseRules)
         }
         fields["leases"] = leases | {"escalate-to": list(policy.leases.escalate_to)}
     return dump(fields)

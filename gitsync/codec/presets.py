@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import resources
 from string import Template
 from typing import TYPE_CHECKING
 
 from gitsync.codec.yamltext_scalars import quote
 from gitsync.domain.errors import UsageError
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DEFAULT = "plans"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Preset:
     """A schema file, and the Markdown body that a new artifact of each type begins with."""
 

@@ -6,10 +6,11 @@ Nothing but a cache is read from it, and what does not fit is read anew from the
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from gitsync.domain.errors import FormatError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.links import Link
 from gitsync.domain.policy import LeaseRules, Limits, Policy, Role, Rule
 from gitsync.domain.schema import ArtifactType, Guard, Move, Schema
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _FORMAT = 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rules:
     """What files are held against."""
 

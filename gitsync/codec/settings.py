@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.codec import allowed_signers, policyfile, schemafile
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.domain.policy import Policy
@@ -17,7 +17,7 @@ SCHEMA = ".gitsync/schema.yaml"
 ROSTER = ".gitsync/allowed_signers"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LedgerSettings:
     """Policy, schema and roster of one snapshot."""
 

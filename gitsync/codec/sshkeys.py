@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import binascii
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from gitsync.codec.sshwire import Reader, string, uint32
 from gitsync.domain.errors import FormatError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.roster import ED25519, PublicKey
 
 MIN_RSA_BITS = 2048
@@ -197,7 +198,7 @@ _PRIVATE_END = b"\n-----END OPENSSH PRIVATE KEY-----\n"
 _PRIVATE_MAGIC = b"openssh-key-v1\0"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PrivateKeyFile:
     """What an OpenSSH private key file tells without its passphrase.
 

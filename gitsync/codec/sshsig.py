@@ -8,12 +8,12 @@ another id. So a signature is parsed, built again, and refused unless the bytes 
 from __future__ import annotations
 
 import binascii
-from dataclasses import dataclass
 from hashlib import sha512
 
 from gitsync.codec.sshkeys import ECDSA_ORDERS, SK_ED25519, check_blob, curve_of, rsa_modulus
 from gitsync.codec.sshwire import Reader, string, uint32
 from gitsync.domain.errors import FormatError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.roster import ED25519
 
 NAMESPACE = "git"
@@ -32,7 +32,7 @@ _FORMATS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SshSig:
     """A parsed signature.
 

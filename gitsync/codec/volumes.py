@@ -7,10 +7,10 @@ said inside it, under a signature: a list that lies only leads to a bundle that 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from gitsync.domain.errors import FormatError
+from gitsync.domain.frozen import frozen
 
 FIRST_LINE: Final = "gitsync-volumes 1"
 SUFFIX: Final = ".volumes"
@@ -22,7 +22,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}\.[0-9]{3}")
 _SIZE = re.compile(r"[1-9][0-9]{0,18}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Volume:
     """One part: its file name, its size in bytes, its SHA-256 in hexadecimal digits."""
 

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from gitsync.codec.yamltext_scalars import FORBIDDEN, quote, resolve
 from gitsync.domain.errors import FormatError, Where
+from gitsync.domain.frozen import frozen
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 16
@@ -46,7 +47,7 @@ class _Event(Protocol):
     tags: object
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Loaded:
     """A document's value and where each part of it stands: path -> (line, column), from 1."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import heapq
 import re
 import unicodedata
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import UsageError
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +25,7 @@ _PREFIX_ONLY = re.compile(_PREFIX)
 _SHOWN = 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ArtifactHead:
     """What rules need to know of an artifact; None for a field that it lacks.
 
@@ -40,7 +40,7 @@ class ArtifactHead:
     missing: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ArtifactChange:
     """One changed file: its head before and after, None where there is no artifact.
 

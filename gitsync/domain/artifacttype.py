@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from gitsync.domain.artifact import check_prefix
 from gitsync.domain.errors import FormatError, UsageError, Where
+from gitsync.domain.frozen import frozen
 from gitsync.domain.globs import compile_glob
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def check_field(name: str, place: str) -> None:
         raise refuse("schema.field", f"{name[:60]!r} cannot name a field", place)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Guard:
     """A role that must agree, and whether the proposer counts towards it."""
 
@@ -43,7 +44,7 @@ class Guard:
     proposer_counts: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Move:
     """A declared transition; with equal ends, any edit of an artifact that stays in the state."""
 
@@ -56,7 +57,7 @@ class Move:
         return f"{self.before} -> {self.after}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ArtifactType:
     """One type of artifact. Raises FormatError ``schema.*`` where its parts do not fit.
 

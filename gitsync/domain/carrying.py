@@ -11,6 +11,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from gitsync.domain.frozen import frozen
 from gitsync.domain.names import parse_position, position_tag, space_branch
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Change:
     old: Oid | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ack:
     """The signer of a manifest has imported the bundle ``sequence`` of ``domain``, which its
     manifest's id tells from any other of that number, and holds all of it but the refs ``lacks``.
@@ -48,7 +49,7 @@ class Ack:
     lacks: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Manifest:
     """Everything that the signed manifest of a bundle states (docs/reference/bundles.md).
 
@@ -87,7 +88,7 @@ class Manifest:
         return self.recipient in (domain, ANYBODY)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Holding:
     """What somebody holds of a ledger: refs by name, and the space's tags up to ``number``, which
     are not listed one by one."""
@@ -101,7 +102,7 @@ class Holding:
         return Holding(self.number, {k: v for k, v in self.refs.items() if k not in gone})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sent:
     """A bundle that was written: its number, its manifest, and what the recipient will hold."""
 
@@ -110,7 +111,7 @@ class Sent:
     holding: Holding
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Peer:
     """What is known of one other domain.
 
@@ -245,7 +246,7 @@ class Fate(Enum):
     GONE = "gone"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verdict:
     """One ref of a bundle, what becomes of it, and the rule and reason where it is refused."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
+
+from gitsync.domain.frozen import frozen
 
 
 class Kind(IntEnum):
@@ -16,7 +17,7 @@ class Kind(IntEnum):
     INTERRUPTED = 130
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Where:
     """The place in the input that is wrong. ``line`` and ``column`` count from 1."""
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitsync.domain.frozen import frozen
 from gitsync.domain.merge.diff import Hunk, diff
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 CONTEXT_LINES = 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FieldChange:
     """A field before and after, as plain values; None where it was not there."""
 

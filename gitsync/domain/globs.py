@@ -7,10 +7,10 @@ level, so its time is bounded by (pattern length) x (path length), whatever the 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
 from gitsync.domain.errors import FormatError
+from gitsync.domain.frozen import frozen
 
 MAX_PATTERN_CHARS = 1024
 MAX_SEGMENTS = 64
@@ -19,7 +19,7 @@ _UNSUPPORTED = re.compile(r"[\[\]{}\\\x00-\x1f\x7f]")
 _STARS = re.compile(r"\*+")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Glob:
     """A compiled pattern. A segment is a literal, a regular expression, or None for ``**``."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
 from enum import Enum
 
 from gitsync.domain.errors import RefusedError, UsageError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.names import (
     APPROVALS,
     LOCKS_REF,
@@ -39,7 +39,7 @@ class RefKind(Enum):
     NODE = "a heartbeat"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LedgerRef:
     """A ref with what its name says: ``domain`` for people's own, approvals and requests,
     ``name`` for proposals and approvals, ``number`` for tags of positions."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import FormatError, Where
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,7 +28,7 @@ _ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 _MAX_TEXT = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Link:
     """A link field. Raises FormatError ``schema.link`` for an unknown shape or meaning."""
 

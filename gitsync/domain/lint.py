@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from gitsync.domain.frozen import frozen
 from gitsync.domain.links import Directory, Link, cycles, leads_elsewhere
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gitsync.domain.schema import Schema
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """One thing that is wrong, and where. ``code`` is stable, ``hint`` says how to mend it."""
 
@@ -33,7 +33,7 @@ class Places(Protocol):
         """The place of a field's value, or of ``text`` in it; the file's first line otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """One readable file with front matter: its head, and what its link fields name."""
 

@@ -9,6 +9,8 @@ from gitsync.domain.errors import UsageError
 
 DEFAULT_SPACE = "common"
 LOCKS_REF = "refs/heads/gitsync/locks"
+#: Where what was fetched of a remote lies, below its name, until it is verified.
+MIRROR = "refs/gitsync/remotes/"
 PROPOSALS = "refs/heads/proposals/"
 APPROVALS = "refs/heads/approvals/"
 PEOPLE = "refs/heads/people/"

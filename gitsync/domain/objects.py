@@ -6,8 +6,9 @@ Object ids are 40 lower-case hex digits everywhere except inside a ``Tree``, whe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NewType
+
+from gitsync.domain.frozen import frozen
 
 Oid = NewType("Oid", str)
 
@@ -20,7 +21,7 @@ Entry = tuple[bytes, bytes]
 Tree = dict[bytes, Entry]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Signature:
     """An author, committer or tagger line: ``name <email> seconds offset``.
 
@@ -34,7 +35,7 @@ class Signature:
     offset: bytes = b"+0000"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Commit:
     """A commit object without loss: encoding it again gives the same bytes.
 
@@ -51,7 +52,7 @@ class Commit:
     extra: tuple[tuple[bytes, bytes], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tag:
     """An annotated tag. ``signature`` is the armoured SSHSIG that git appends to the message."""
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import field, fields
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import FormatError, UsageError, Where
+from gitsync.domain.frozen import frozen
 from gitsync.domain.globs import Glob, compile_glob
 from gitsync.domain.names import check_domain
 
@@ -62,7 +63,7 @@ def _refuse(code: str, message: str, place: str, hint: str | None = None) -> For
     return FormatError(code, message, hint=hint, where=Where(field=place))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Role:
     """Some people, and how many of them must agree.
 
@@ -107,7 +108,7 @@ def _check_person(person: str, place: str) -> None:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rule:
     """Changes that match all the given criteria need ``role``.
 
@@ -169,7 +170,7 @@ def moves(transition: Transition, before: ArtifactHead | None, after: ArtifactHe
     return target in {None, new} and source in {None, old}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limits:
     """Bounds of one proposal and of time: sizes in bytes, times in seconds."""
 
@@ -182,16 +183,16 @@ class Limits:
     retention_seconds: int = 90 * DAY
 
     def __post_init__(self) -> None:
-        for name in self.__slots__:
-            value = getattr(self, name)
+        for one in fields(self):
+            value = getattr(self, one.name)
             if not 0 < value < 2**53:
-                raise _refuse("policy.limit", f"{value} is not a limit", f"limits.{name}")
+                raise _refuse("policy.limit", f"{value} is not a limit", f"limits.{one.name}")
 
 
 UNANSWERED = ("wait", "allow", "deny", "escalate")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LeaseRules:
     """What a policy says of leases, times in seconds (docs/reference/leases.md).
 
@@ -224,7 +225,7 @@ class LeaseRules:
             _check_person(person, "leases.escalate-to")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Requirement:
     """``role``'s threshold must agree to the changes at ``paths``, says ``rule``.
 
@@ -252,7 +253,7 @@ def _moves_of(changes: Iterable[ArtifactChange]) -> str:
     return ", ".join(list(moves)[:3]) + more
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Policy:
     """One version of a space's policy (design: files in the space's own tree).
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.domain.names import ProposalName
@@ -28,7 +30,7 @@ WITHDRAWN = "proposal.withdrawn"
 SUPERSEDED = "proposal.superseded"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CommitRecord:
     """The claims of one commit. Everything is optional: plain git commits claim nothing.
 
@@ -45,7 +47,7 @@ class CommitRecord:
     leases: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Endorsement:
     """An approval that counted: the person, and the commit that proves it."""
 
@@ -53,7 +55,7 @@ class Endorsement:
     commit: Oid
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SnapshotRecord:
     """Everything that the trailers of ``<space>@<number>`` state.
 
@@ -75,7 +77,7 @@ class SnapshotRecord:
     canonical: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Receipt:
     """The witness's answer to one proposal commit (docs/reference/receipts.md).
 

@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, NoReturn
 
 from gitsync.domain.errors import FormatError, UsageError, Where
+from gitsync.domain.frozen import frozen
 from gitsync.domain.names import check_domain, person_of
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 ED25519 = "ssh-ed25519"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PublicKey:
     """An SSH public key. ``blob`` is its wire form, as signatures carry it; it alone is identity.
 
@@ -42,7 +43,7 @@ class PublicKey:
         return self.kind == ED25519
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RosterEntry:
     """One line of a roster: the names that ``key`` may write as. ``where`` is for messages only."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from gitsync.domain.artifacttype import ArtifactType, Guard, Move, check_field, refuse
+from gitsync.domain.frozen import frozen
 from gitsync.domain.globs import compile_glob
 from gitsync.domain.policy import Requirement
 
@@ -19,7 +20,7 @@ __all__ = ["MERGE_STRATEGIES", "ArtifactType", "Guard", "Move", "Schema", "Viola
 MERGE_STRATEGIES = frozenset({"scalar", "set", "list", "counter", "max", "min", "state", "text"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Violation:
     """Why a change may not land. ``code`` is stable; ``hint`` says what would be allowed, and
     ``ways`` are the moves that it speaks of."""
@@ -31,7 +32,7 @@ class Violation:
     ways: tuple[Move, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Schema:
     """All types of a space and the names of the fields that carry meaning.
 

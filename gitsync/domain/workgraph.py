@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from gitsync.domain.frozen import frozen
 from gitsync.domain.links import Directory
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from gitsync.domain.query.vocabulary import Vocabulary
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Node:
     """An artifact. ``done`` is None for what is no work."""
 
@@ -31,7 +32,7 @@ class Node:
     done: bool | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tie:
     """A link from one artifact. ``target`` is as it is written; ``found`` the id that it leads to,
     None where it leads nowhere; ``means`` one of ``gitsync.domain.links.MEANINGS``."""

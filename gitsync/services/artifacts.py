@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.codec import frontmatter
 from gitsync.codec.artifactentry import entry_of
 from gitsync.domain.artifact import ArtifactHead, resolve
 from gitsync.domain.errors import EnvironmentFault, GitsyncError, UsageError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.names import parse_position
 from gitsync.domain.objects import MODE_FILE, MODE_TREE, Oid
 from gitsync.domain.query.records import PATH_MARK
@@ -25,7 +25,7 @@ MAX_ARTIFACT_BYTES = 16 << 20
 NO_HEAD = ArtifactHead(None, None, None, None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Artifact:
     """One artifact: where it lies and what its front matter says. ``problem`` is set, and the
     head empty, when the front matter cannot be read."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitsync.codec import frontmatter
@@ -11,6 +11,7 @@ from gitsync.codec.frontmatter_head import head as read_head
 from gitsync.domain import numbering
 from gitsync.domain.artifact import ID_RANDOM_BYTES, ArtifactChange, ArtifactHead, new_id, new_path
 from gitsync.domain.errors import BugError, GitsyncError, RefusedError, UsageError, Where
+from gitsync.domain.frozen import frozen
 from gitsync.domain.ledger.changes import violated
 from gitsync.domain.merge.trees import entry_at
 from gitsync.domain.objects import Oid
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 TODAY = "{today}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Created:
     """A new artifact on disk, in nothing else yet."""
 
@@ -122,7 +123,7 @@ def _template(ws: Workspace, kind: str, title: str) -> bytes:
     return text.replace(b"{title}", " ".join(title.split()).encode())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StateChange:
     """What ``state`` did: the artifact as it is now, and whose consent landing it will take.
 

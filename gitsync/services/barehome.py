@@ -6,11 +6,11 @@ in quarantine until the hooks agree.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from gitsync.codec import allowed_signers
+from gitsync.domain.frozen import frozen
 from gitsync.domain.names import DEFAULT_SPACE, position_tag
 from gitsync.domain.objects import MODE_TREE, Oid
 from gitsync.services.rules import rules_of
@@ -77,7 +77,7 @@ class Listing(Protocol):
         """The id that one ref holds, or None."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BareHome:
     """The home at ``git_dir``. ``anchor`` is None until a ledger was founded here; ``env`` leads
     git to the new objects of the push at hand."""

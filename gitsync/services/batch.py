@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gitsync.domain.frozen import frozen
+
 if TYPE_CHECKING:
     from gitsync.domain.leases.values import Request
     from gitsync.domain.ledger.state import State
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from gitsync.storage.signing import Signer
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Notary:
     """Who decides: the signer, the witness's name on the roster, and the wall clock in seconds."""
 
@@ -22,7 +24,7 @@ class Notary:
     now: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Landed:
     """A new snapshot, signed and in the store, on no ref yet."""
 

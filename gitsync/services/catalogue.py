@@ -22,7 +22,7 @@ from gitsync.storage.artifactdb import FILE
 from gitsync.storage.artifactindex import ArtifactIndex, read_file
 from gitsync.storage.gitcli import GitError
 from gitsync.storage.trees import EMPTY_TREE, TreeReader
-from gitsync.storage.workscan import Scanned, WorkScan
+from gitsync.storage.workscan import WorkScan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gitsync.domain.query.vocabulary import Vocabulary
     from gitsync.services.workspace import Workspace
     from gitsync.storage.artifactview import Edge, Row, View
+    from gitsync.storage.workstatus import Scanned
 
 Found = TypeVar("Found")
 

@@ -7,13 +7,13 @@ files, where the policy denies such paths (docs/adr/0022).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitsync.codec.cifiles import CRON, IMAGE, MARKER, CiSettings, ci_files, notice_files
 from gitsync.codec.knownhosts import STANDARD_PORT, host_lines
 from gitsync.domain.errors import EnvironmentFault, RefusedError, UsageError
+from gitsync.domain.frozen import frozen
 from gitsync.services import clonesetup
 from gitsync.services.workspace import Workspace
 from gitsync.storage.durable import make_folder, write_atomic
@@ -31,7 +31,7 @@ _SSH = re.compile(
 _ANCHOR = re.compile("[0-9a-f]{40}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CiOptions:
     """What ``install-ci`` was asked for.
 
@@ -54,7 +54,7 @@ class CiOptions:
     dry_run: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CiFile:
     """One file: its path below the folder, what became of it, its text. ``state`` is ``written``,
     ``replaced`` (an earlier one of ours), ``unchanged``, or ``shown`` in a dry run."""
@@ -64,7 +64,7 @@ class CiFile:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CiInstalled:
     """What was written where, for which ledger (None with the notice alone), and the names of the
     secrets that the job needs."""

@@ -6,10 +6,10 @@ first holds: the other one changes the same field, and is refused as a conflict.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import RefusedError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.links import link_values
 from gitsync.domain.names import person_of
 from gitsync.services.artifacts import Artifact, fields_of, show
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gitsync.services.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Claimed:
     """What a claim did: the artifact as it is now, the status and the owners that it had, and the
     proposal; None for that where ``common`` says all of it already."""

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault
+from gitsync.domain.frozen import frozen
 from gitsync.services.clonesetup import is_linked
 from gitsync.services.hookfiles import (
     BEFORE,
@@ -46,7 +46,7 @@ _EXTENDED = "gitsync.hooksExtension"
 _EXTENSION = "extensions.worktreeConfig"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HookState:
     """One hook: ``installed``, ``outdated``, ``missing``, or ``unreached`` where git looks for it
     in another folder. ``before`` is a hook that runs first, ``by`` who runs ours if not git."""
@@ -57,7 +57,7 @@ class HookState:
     by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CloneHooks:
     """The hooks of a clone: the folder that they lie in, and the Python that they start."""
 
@@ -71,7 +71,7 @@ class CloneHooks:
         return all(one.state == "installed" for one in self.hooks)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Place:
     """Where our hooks go. ``own``: the folder is ours alone, and ``core.hooksPath`` has to name
     it; ``before`` is then the folder that they pass on to, as it was set: relative to ``root``,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.codec import trailers
 from gitsync.codec.records import printable, write_commit_record
 from gitsync.domain.errors import RefusedError, UsageError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.ledger.approvals import collect
 from gitsync.domain.ledger.history import incoming
 from gitsync.domain.ledger.judge import judge
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gitsync.services.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Review:
     """A proposal as an approver should see it: who, which commit, what it changes against the
     snapshot ``base`` that it was made on, and what the rules say of it with the approvals that
@@ -41,7 +41,7 @@ class Review:
     approved_by: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Consent:
     """An approval or a withdrawal as made, and whether it reached the home."""
 

@@ -7,10 +7,11 @@ nobody.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, GitsyncError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.names import LOCKS_REF, position_tag, receipts_ref, space_branch
 from gitsync.services.chain import ready_index
 from gitsync.services.home import TAGS_A_PUSH
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from gitsync.storage.transport import Remote
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Copy:
     """One remote beside the home. ``state`` is ``equal``, ``ahead`` (it brought us further),
     ``behind``, ``none`` (it holds no ledger), ``unreachable`` or ``refused``; ``number`` is the

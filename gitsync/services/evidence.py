@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gitsync.codec.gitobjects import encode_tag, parse_tag, tag_payload
 from gitsync.domain.errors import FormatError, GitsyncError, VerificationError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.ledger.snapshot import witness_name
 from gitsync.domain.names import parse_position
 from gitsync.services.replay import tag_ledger
@@ -29,7 +29,7 @@ SCHEMA = "gitsync/evidence/1"
 MAX_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ForkEvidence:
     """A proven fork: the position, the two commits, and the keys (with names, if the roster at
     hand knows them) that signed one tag each."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitsync.codec import frontmatter, lintfile
 from gitsync.domain.errors import BugError, RefusedError, UsageError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.links import Directory
 from gitsync.domain.lint import Entry
 from gitsync.domain.merge.trees import diff_trees
@@ -40,7 +40,7 @@ FORMATS = ("md", "json", "sqlite")
 SUMS = "SHA256SUMS"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Exported:
     """A folder that holds a snapshot. ``written`` is False where it did so already."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from gitsync.codec import presets, schemafile
 from gitsync.domain.errors import EnvironmentFault, UsageError
+from gitsync.domain.frozen import frozen
 from gitsync.storage.repository import Repository
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _ENDINGS = (".md", ".markdown")
 _MOST_FOLDERS = 8
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Folder:
     """Where files are read and by which schema. ``ledger``: paths are those of the space."""
 

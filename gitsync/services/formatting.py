@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.codec import lintfile
 from gitsync.codec.canonical import canonical
 from gitsync.domain.artifact import resolve
 from gitsync.domain.errors import FormatError, UsageError, Where
+from gitsync.domain.frozen import frozen
 from gitsync.domain.globs import compile_glob
 from gitsync.domain.links import Directory
 from gitsync.domain.lint import Entry, Finding
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _KINDS = ("ids:", "tree:", "path:")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Formatted:
     """How many artifacts were looked at, which files were (or, with ``check``, would be)
     rewritten, and which could not be read."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.codec import allowed_signers, presets, schemafile, settings
 from gitsync.codec.records import printable, snapshot_message
 from gitsync.codec.sshkeys import parse_public
 from gitsync.domain.errors import EnvironmentFault, RefusedError, UsageError, Where
+from gitsync.domain.frozen import frozen
 from gitsync.domain.ledger.config import check_settings
 from gitsync.domain.ledger.content import show
 from gitsync.domain.merge.files import VERSIONS
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 _DRAFT = "refs/gitsync/founding/"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InitOptions:
     """What ``init`` was asked for. ``path`` is the ledger's folder inside a code repository.
 
@@ -69,7 +69,7 @@ class InitOptions:
     members: tuple[tuple[str, Path], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Founded:
     """The new ledger: its anchor, where it lies, whose key is the witness's, the types it has."""
 
@@ -123,7 +123,7 @@ def init(host: Host, options: InitOptions) -> Founded:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Begun:
     """The signed objects of a ledger that is being founded. Their ids wait below ``_DRAFT`` until
     all is in place, so that a run which was cut off is completed by the next one."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitsync.domain.names import PEOPLE, parse_position
-from gitsync.services.refview import MIRROR
+from gitsync.domain.frozen import frozen
+from gitsync.domain.names import MIRROR, PEOPLE, parse_position
 from gitsync.services.sources import heard_at
 
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 _FORMAT = "%(refname)%00%(creatordate:unix)"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Heard:
     """What is known of one domain: its newest ``position`` here, the moment that its own signer
     ``stated`` for it, and when this clone last ``heard`` from where it comes (for a space, when

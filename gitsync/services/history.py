@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.codec import frontmatter
 from gitsync.codec.artifactentry import entry_of
 from gitsync.domain.errors import UsageError
 from gitsync.domain.fieldchanges import FieldChange, field_changes, unified
+from gitsync.domain.frozen import frozen
 from gitsync.domain.names import parse_position
 from gitsync.domain.query.vocabulary import vocabulary_of
 from gitsync.services.artifacts import commit_at
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ALL_SNAPSHOTS = 1 << 40
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Version:
     """An artifact in one tree: where it lies, what it says, its bytes."""
 
@@ -37,7 +37,7 @@ class Version:
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ArtifactDiff:
     """One artifact before and after; None where it was not there, or could not be read."""
 
@@ -68,7 +68,7 @@ class ArtifactDiff:
         return found.entry.title if found is not None else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Diff:
     """What differs between two trees: artifacts by id, and the paths of other files."""
 
@@ -76,7 +76,7 @@ class Diff:
     files: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Touch:
     """A snapshot that changed an artifact, and how."""
 

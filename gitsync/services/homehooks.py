@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, VerificationError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.names import space_branch
 from gitsync.services.barehome import BareHome, set_home
 from gitsync.services.hookfiles import (
@@ -40,7 +40,7 @@ SETTINGS = {
 DEFAULTS = {"receive.maxInputSize": "512m"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HomeHooks:
     """The state of a home: ``hooks`` by name are ``installed``, ``missing``, ``foreign`` or
     ``outdated``; ``settings`` maps those that differ to (what they are, what they should be)."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitsync.domain.frozen import frozen
 from gitsync.domain.names import DEFAULT_SPACE
 from gitsync.domain.objects import Oid
 from gitsync.services.rules import rules_of
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _NEAR = 8  # commits to look at before git is asked to walk
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """What a hook has to say: what is wrong, the rule, and the commands that mend it, one a line.
 
@@ -46,7 +46,7 @@ def notice(code: str, why: str, *mend: str) -> Finding:
     return Finding(code, why, mend, refuses=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HookLedger:
     """A clone that is set up for a ledger. ``verified`` is the snapshot that it has verified."""
 

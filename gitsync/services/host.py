@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -14,7 +16,7 @@ def _silent(_what: str, _done: int, _total: int) -> None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Host:
     """Where a command runs.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitsync.codec.sshkeys import encode_public
 from gitsync.domain.errors import EnvironmentFault, GitsyncError, UsageError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.names import check_domain
 from gitsync.storage import gitcli
 from gitsync.storage.keys import find_key, generate, read_key
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gitsync.storage.keys import KeyChoice
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Identity:
     """A key as it would sign here. ``source`` is the setting that chose it, ``path`` its file if it
     has one; ``encrypted`` says that a passphrase is asked for. ``names`` are the domains that the

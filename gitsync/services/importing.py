@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,6 +12,7 @@ from gitsync.codec.frontmatter_head import head_of
 from gitsync.domain import numbering
 from gitsync.domain.artifact import new_id, new_path
 from gitsync.domain.errors import FormatError, RefusedError, UsageError, Where
+from gitsync.domain.frozen import frozen
 from gitsync.domain.lint import Entry, Finding, lint
 from gitsync.domain.paths import segment_problem
 from gitsync.services import folders
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _MOST_NAMED = 8
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImportOptions:
     """What ``import`` was asked for. ``source`` is a folder, a file, or ``-`` with ``text``.
 
@@ -48,7 +49,7 @@ class ImportOptions:
     text: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Adopted:
     """One file of the import: where it came from, where it goes, its type, its id and whether
     that is new, its bytes, and what stands at its place now."""
@@ -62,7 +63,7 @@ class Adopted:
     before: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Imported:
     """What was (or with ``dry_run`` would be) imported, what was left out because nothing tells
     its type, and what lint says of the imported files."""

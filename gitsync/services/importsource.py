@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import RefusedError, UsageError
+from gitsync.domain.frozen import frozen
 from gitsync.services import folders
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ STDIN = "-"
 _MOST_LEAD = 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """Files by name below the source's folder. ``lead`` is what stands before a name where it
     goes; ``in_place`` says that the files lie where they shall stay."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitsync.codec.records import read_snapshot
 from gitsync.domain.errors import EnvironmentFault, UsageError, VerificationError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.names import parse_position
 from gitsync.services import evidence
 from gitsync.services.chain import first_parents
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from gitsync.services.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VerifyOptions:
     """What ``verify`` was asked for. ``span`` is ``common@3..common@7`` or ``common@7``;
     ``max_age`` in seconds."""
@@ -37,7 +38,7 @@ class VerifyOptions:
     max_age: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VerifyReport:
     """A ledger that checks out. ``first`` to ``number`` were replayed now (none if ``replayed`` is
     0); ``sealed`` is the notary's clock on the tag of ``number``, in seconds since the epoch;

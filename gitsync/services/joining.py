@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, GitsyncError, RefusedError, UsageError
-from gitsync.domain.names import DEFAULT_SPACE, REQUESTS, check_domain, people_branch, person_of
+from gitsync.domain.frozen import frozen
+from gitsync.domain.names import (
+    DEFAULT_SPACE,
+    MIRROR,
+    REQUESTS,
+    check_domain,
+    people_branch,
+    person_of,
+)
 from gitsync.domain.objects import Commit, Oid
 from gitsync.services import clonesetup
 from gitsync.services.carrying.joined import first_import
@@ -15,7 +23,7 @@ from gitsync.services.carrying.unwrapping import found_in, looks_like
 from gitsync.services.joinrequests import key_in_request, request_message
 from gitsync.services.mergesetup import register
 from gitsync.services.pulling import verify_view
-from gitsync.services.refview import MIRROR, RefView, fetch_view
+from gitsync.services.refview import RefView, fetch_view
 from gitsync.services.sources import keep, known_view, note_heard, send
 from gitsync.services.workspace import Workspace
 from gitsync.storage import gitcli
@@ -31,7 +39,7 @@ if TYPE_CHECKING:
     from gitsync.services.host import Host
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JoinOptions:
     """What ``join`` was asked for. ``anchor`` is the ledger's first commit, from the invitation;
     ``authority`` the key of the person behind a further clone or agent. ``path`` makes a linked
@@ -46,7 +54,7 @@ class JoinOptions:
     path: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Joined:
     """The new clone: where, on which ledger, and whether admission has still to be asked for."""
 

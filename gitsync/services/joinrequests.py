@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.codec import trailers
 from gitsync.codec.records import write_commit_record
 from gitsync.codec.sshkeys import encode_public, parse_public
 from gitsync.domain.errors import RefusedError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.names import person_of
 from gitsync.domain.records import JOIN_REQUEST, CommitRecord
 
@@ -21,7 +21,7 @@ KEY_TRAILER = "Gitsync-Key"
 NAME_TRAILER = "Gitsync-Name"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """A request to join, checked: the key asks for itself, or a person vouches for it."""
 

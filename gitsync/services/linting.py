@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitsync.codec import lintfile, schemafile
 from gitsync.domain.errors import FormatError, Where
+from gitsync.domain.frozen import frozen
 from gitsync.domain.lint import Entry, Finding, lint
 from gitsync.services import folders
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from gitsync.services.host import Host
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Linted:
     """How many files were read, how many artifacts were among them, and what is wrong."""
 

@@ -6,10 +6,10 @@ Everything is verified before it is told. Somebody's branch is told of as far as
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, GitsyncError, VerificationError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.names import person_of
 from gitsync.services.history import ArtifactDiff, compare
 from gitsync.services.pulling import verify_view
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gitsync.services.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class News:
     """An artifact that changed at ``position``: ``common@8``, ``alice@43``, or ``alice`` where she
     has numbered nothing yet."""
@@ -31,7 +31,7 @@ class News:
     change: ArtifactDiff
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trouble:
     """Why there was nothing to be heard: the error's code, and its words."""
 

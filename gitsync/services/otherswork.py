@@ -6,10 +6,10 @@ changed, whatever the length of the history; one that has landed costs a look-up
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import GitsyncError, RefusedError, VerificationError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.ledger.history import incoming
 from gitsync.domain.names import person_of
 from gitsync.services.chain import ready_index
@@ -30,7 +30,7 @@ MAX_COMMITS = 500
 MAX_FILES = 100
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Work:
     """A branch that is ahead of ``common``: its ``position`` (``alice@43``, or ``alice`` where she
     has numbered nothing), when its newest commit was made in seconds since the epoch, how many

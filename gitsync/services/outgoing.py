@@ -6,10 +6,11 @@ commands of gitsync have asked before, and push without this hook.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import GitsyncError, RefusedError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.ledger.approvals import approving_person
 from gitsync.domain.ledger.entrance import person_signed
 from gitsync.domain.ledger.history import incoming
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 _TAGS = "refs/tags/"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Update:
     """One ref of the remote: its name, what it would hold (None: deleted) and what it holds."""
 
@@ -88,7 +89,7 @@ def check_outgoing(ws: Workspace, updates: Iterable[Update], remote: str) -> lis
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Push:
     ws: Workspace
     state: State

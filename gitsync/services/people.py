@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitsync.codec import trailers
 from gitsync.codec.gitobjects import encode_tag, tag_payload
 from gitsync.codec.records import DOMAIN, NUMBER, printable, write_commit_record
+from gitsync.domain.frozen import frozen
 from gitsync.domain.ledger.content import check_markers
 from gitsync.domain.merge.trees import diff_trees
-from gitsync.domain.names import parse_position, position_tag
+from gitsync.domain.names import MIRROR, parse_position, position_tag
 from gitsync.domain.objects import Commit, Oid, Tag
 from gitsync.domain.records import STATE, CommitRecord
-from gitsync.services.refview import MIRROR
 from gitsync.storage.refs import RefUpdate
 
 if TYPE_CHECKING:
     from gitsync.services.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Snapshot:
     """``<domain>@<number>``: its commit and tag. ``new`` is False when nothing had changed."""
 

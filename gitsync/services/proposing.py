@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitsync.codec import trailers
 from gitsync.codec.records import printable, write_commit_record
 from gitsync.domain.errors import RefusedError, UsageError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.ledger.content import check_markers
 from gitsync.domain.ledger.history import incoming, merge_bases
 from gitsync.domain.ledger.judge import judge
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 POLL_SECONDS = 2.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProposeOptions:
     """What ``propose`` was asked for; ``expect`` holds ``ID@N`` texts, ``after`` proposal names."""
 
@@ -47,7 +48,7 @@ class ProposeOptions:
     sponsor: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proposed:
     """A proposal as made: its name and commit, whether it reached the home, what it changes, and
     what this clone's own check said (a landing, or what it will have to wait for)."""
@@ -302,7 +303,7 @@ def _default_message(draft: Commit, changed: list[str]) -> str:
     return f"Change {len(changed)} files"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """A proposal's newest answer, if it has any: ``commit`` is the tip that it concerns."""
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import gc
 from bisect import bisect_right
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from gitsync.domain import errors
 from gitsync.domain.errors import GitsyncError, VerificationError
+from gitsync.domain.frozen import frozen
 from gitsync.services.chain import ready_index
 from gitsync.services.replay import check_tag, found, prove
 from gitsync.services.states import load_state
@@ -41,7 +41,7 @@ PLACING_KNOWN = 0.1
 SIGNATURE = 0.1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """One proven snapshot: what it adds to the positions, the tips that it recorded, and the root
     tree if its settings differ from those before."""
@@ -54,7 +54,7 @@ class Step:
     settings: Oid | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tags:
     """The tags that a view shows by number, and whether every snapshot must have one."""
 
@@ -114,7 +114,7 @@ def prove_steps(
         scratch.forget()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stretch:
     """What another process is to prove: ``oids`` after the snapshot ``number``, ``start``.
 
@@ -133,7 +133,7 @@ class Stretch:
     known: Known | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failure:
     """An error as data: exceptions do not travel between processes unharmed."""
 

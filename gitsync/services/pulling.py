@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitsync.codec.records import write_commit_record
 from gitsync.domain.errors import EnvironmentFault, GitsyncError, RefusedError, VerificationError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.ledger.history import incoming, merge_bases
 from gitsync.domain.ledger.merging import Merging
 from gitsync.domain.names import APPROVALS, PROPOSALS, REQUESTS
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 _UNBOUNDED = 1 << 40
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pulled:
     """What a pull did: the position before and after, how the branch moved (``none``,
     ``forward``, ``merge``, ``pinned``, ``elsewhere``), and proposals that have landed. ``kept``
@@ -316,7 +317,7 @@ def _admitted(ws: Workspace, state: State, request: Oid) -> bool:
     return entry is not None and ws.me() in entry.names
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pinned:
     """Where the files stand after ``pin``; ``number`` None means that the pin was taken off."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from gitsync.domain.errors import GitsyncError, RefusedError, VerificationError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.ledgerrefs import LedgerRef, RefKind, classify
 from gitsync.domain.names import LOCKS_REF, receipts_ref, space_branch
 
@@ -31,7 +32,7 @@ _CHAIN = frozenset({RefKind.SPACE, RefKind.RECEIPTS, RefKind.LOCKS, RefKind.POSI
 _FOR_GOOD = _CHAIN | {RefKind.PERSON, RefKind.NUMBERED}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rejection:
     """Why one ref may not move as asked. ``mend`` lists commands or what else to do."""
 

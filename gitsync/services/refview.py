@@ -7,13 +7,15 @@ an unverified snapshot never is ``common`` here, nor a tag that plain git would 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import VerificationError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.names import (
     APPROVALS,
     LOCKS_REF,
+    MIRROR,
     NODES,
     PEOPLE,
     PROPOSALS,
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from gitsync.storage.repository import Repository
     from gitsync.storage.transport import Remote
 
-MIRROR = "refs/gitsync/remotes/"
 # What came by bundle, and no remote may take away.
 CARRIED = "refs/gitsync/carried/"
 # Names of a ledger's refs are shorter. A file system holds paths of some 4,000 bytes, and a name
@@ -43,7 +44,7 @@ MAX_REF_BYTES = 400
 _FEW = 4
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RefView:
     """The refs of one ledger as one place shows them. ``tags`` maps numbers to tag objects,
     ``people`` domains to their branches, ``nodes`` domains to their heartbeats."""

@@ -6,13 +6,13 @@ make of the two parents.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.codec import trailers
 from gitsync.codec.gitobjects import commit_payload
 from gitsync.codec.records import LEDGER, read_snapshot, snapshot_message
 from gitsync.domain.errors import VerificationError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.ledger.config import check_settings
 from gitsync.domain.ledger.history import places_of
 from gitsync.domain.ledger.judge import judge
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gitsync.storage.facts import StoreFacts
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proven:
     """A snapshot that checks out: the state after it, its record, and positions of what it adds."""
 

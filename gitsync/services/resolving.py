@@ -13,6 +13,7 @@ from gitsync.codec import frontmatter
 from gitsync.codec.frontmatter_parts import read_head
 from gitsync.codec.records import printable
 from gitsync.domain.errors import FormatError, GitsyncError, RefusedError, UsageError, Where
+from gitsync.domain.frozen import frozen
 from gitsync.domain.ledger.content import shell_word
 from gitsync.domain.merge.front import said
 from gitsync.domain.merge.markers import Piece, read_conflicts
@@ -34,7 +35,7 @@ _OTHER_SIDES = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REBASE_HEAD", "REVERT_HEAD")
 _FENCES = (b"---", b"...")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Conflicted:
     """A file with open conflicts: whose the two sides are, the fields with both values, the lines
     at which other conflicts begin; ``removed`` names the side that no longer has the file."""
@@ -48,7 +49,7 @@ class Conflicted:
     removed: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ResolveOptions:
     """``take`` is ``ours``, ``theirs`` or, with ``field``, the field's new value. Without ``field``
     and ``body``, it is for all that conflicts in the file."""
@@ -59,7 +60,7 @@ class ResolveOptions:
     body: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Resolved:
     """What was settled in one file; ``staged`` when nothing is left open in it."""
 

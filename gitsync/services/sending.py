@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, GitsyncError
-from gitsync.domain.names import APPROVALS, NODES, PROPOSALS, person_of
-from gitsync.services.refview import MIRROR, note_held
+from gitsync.domain.frozen import frozen
+from gitsync.domain.names import APPROVALS, MIRROR, NODES, PROPOSALS, person_of
+from gitsync.services.refview import note_held
 from gitsync.services.sources import fresh_view, known_view, receipts_in
 from gitsync.storage.refs import RefUpdate
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gitsync.services.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pushed:
     """What was sent and what the remote would not take: ref -> reason. ``claimed`` are the tokens
     of leases that were prepared offline and are held now."""

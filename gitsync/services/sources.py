@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from gitsync.codec import trailers
 from gitsync.codec.records import DOMAIN, NUMBER
 from gitsync.domain.errors import EnvironmentFault, GitsyncError, VerificationError
+from gitsync.domain.frozen import frozen
 from gitsync.services.chain import number_of
 from gitsync.services.refview import (
     CARRIED,
@@ -84,7 +85,7 @@ def heard_at(ws: Workspace, remote: str) -> int | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reached:
     """A remote of this clone: its name, whether it is the home, and when it last answered to a
     fetch or took what was sent, in seconds since the epoch; None if it never did."""

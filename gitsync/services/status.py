@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.codec import trailers
 from gitsync.codec.records import printable, read_snapshot
 from gitsync.domain.errors import EnvironmentFault, GitsyncError, RefusedError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.ledger.history import incoming
 from gitsync.domain.names import ProposalName, parse_proposal_ref, people_branch, person_of
 from gitsync.domain.records import WITHDRAWAL, Receipt
@@ -40,7 +40,7 @@ _UNBOUNDED = 1 << 40
 _OPEN = frozenset({"pending", "received", "waiting"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProposalState:
     """A proposal as far as this clone knows. ``outcome`` is a receipt's, or ``queued`` (not at
     the home yet) or ``pending`` (there, unanswered)."""
@@ -53,7 +53,7 @@ class ProposalState:
     mine: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Status:
     """Where a clone stands. ``domain`` None: not set up yet; ``head`` is the branch checked out.
 
@@ -296,7 +296,7 @@ def _state(
     return ProposalState(name, tip, subject, outcome, receipt, mine)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LogEntry:
     """One snapshot of the chain: ``at`` is its committer date in seconds since the epoch.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import RefusedError, VerificationError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.names import position_tag
 from gitsync.services.replay import check_tag
 from gitsync.services.states import load_state
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gitsync.storage.repository import Repository
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TagKeeper:
     """Tags of one home's positions, made with the objects of ``repo``."""
 

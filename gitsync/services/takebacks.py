@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import GitsyncError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.names import person_of
 from gitsync.domain.records import PROPOSAL, SUPERSEDED, WITHDRAWAL, WITHDRAWN
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 MAX_STATES = 50
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TakenBack:
     """``person`` does not stand behind ``commit`` any more; ``ref`` is where that was said."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.codec.records import printable
 from gitsync.domain.errors import FormatError, VerificationError
+from gitsync.domain.frozen import frozen
 from gitsync.services.history import ALL_SNAPSHOTS, ArtifactDiff, compare, touches
 from gitsync.services.leasing.glance import lease_on
 from gitsync.services.sources import known_view, receipts_in
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gitsync.services.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Consent:
     """An approval: who, by which commit, and when they say so (seconds since the epoch)."""
 
@@ -35,7 +35,7 @@ class Consent:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proposal:
     """A proposal that touched the artifact. ``at`` is when its author says it was made; ``state``
     a receipt's outcome, ``pending`` or ``queued``."""
@@ -49,7 +49,7 @@ class Proposal:
     receipt: Receipt | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """One change of the artifact. ``position`` is the snapshot that made it part of the ledger,
     ``sealed`` that snapshot's date; both None for a proposal that is not in it (yet)."""
@@ -61,7 +61,7 @@ class Step:
     proposal: Proposal | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trace:
     """All steps of one artifact: what is under way, then the snapshots, newest first. ``lease`` is
     the one that covers it now, with the locks that it is part of."""

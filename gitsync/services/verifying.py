@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from gitsync.codec.records import read_snapshot
 from gitsync.domain.errors import EnvironmentFault, FormatError, VerificationError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.ledger.snapshot import witness_name
 from gitsync.services import evidence
 from gitsync.services.chain import first_parents, ready_index
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verified:
     """How a check ended: the state reached, how many snapshots were replayed for it, and the
     numbers above it that have no tag yet and so are not final."""

@@ -6,9 +6,10 @@ linted when they are saved, the home is asked now and then.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gitsync.domain.frozen import frozen
 from gitsync.services.leasing.renewing import renew_if_due
 from gitsync.services.linting import lint_paths
 from gitsync.services.news import Follower, News, Trouble
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 INTERVAL_SECONDS = 30.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WatchOptions:
     """``interval`` seconds lie between two looks at the home; ``fetch`` False never looks.
     ``polling`` as in :class:`FileWatch`."""
@@ -35,7 +36,7 @@ class WatchOptions:
     polling: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Linted:
     """A file that was saved, and what is wrong with it: nothing, if it was before."""
 
@@ -43,7 +44,7 @@ class Linted:
     findings: tuple[Finding, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Watching:
     """From here on nothing below ``root`` changes unseen."""
 

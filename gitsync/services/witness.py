@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, overload
 
 from gitsync.codec.records import read_snapshot
 from gitsync.domain.errors import RefusedError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.ledger.snapshot import witness_name
 from gitsync.domain.names import LOCKS_REF, receipts_ref, space_branch
 from gitsync.domain.records import Receipt
@@ -38,7 +39,7 @@ BATCH = 1000
 ATTEMPTS = 6
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WitnessReport:
     """What one run did: the position before and after, every receipt written, tags mended."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import UsageError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.names import space_branch
 from gitsync.domain.objects import Oid
 from gitsync.services import clonesetup
@@ -35,7 +36,7 @@ POLL_SECONDS = 5.0
 WATCH_SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WitnessOptions:
     """``remote`` overrides where the home is; ``batch`` bounds the snapshots of
     one emission, ``limit`` those of the whole run: the rest is receipted as received."""

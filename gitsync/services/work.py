@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.artifact import resolve
+from gitsync.domain.frozen import frozen
 from gitsync.domain.workgraph import Graph, Node, Tie, build
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gitsync.storage.artifactview import Row
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Waiting:
     """Unfinished work, and what it comes after that is not done."""
 

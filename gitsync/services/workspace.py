@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, UsageError, VerificationError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.names import (
     DEFAULT_SPACE,
     check_domain,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 _NOT_A_LEDGER = "this repository is not set up for gitsync"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Workspace:
     """An opened clone. ``domain`` and ``anchor`` are None until ``init`` or ``join``; ``remote``
     is None where this repository itself is the home."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gitsync.domain.query.vocabulary import Vocabulary
     from gitsync.storage.artifactcontents import Known
     from gitsync.storage.trees import FileEntry, TreeReader
-    from gitsync.storage.workscan import Scanned
+    from gitsync.storage.workstatus import Scanned
 
 MAX_ARTIFACT_BYTES = 16 << 20
 SLOTS = 4  # snapshots that are kept ready; and as many work trees

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, FormatError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.objects import Oid
 from gitsync.domain.query.records import PATH_MARK, fold
 from gitsync.domain.query.terms import Names, path_matches
@@ -40,7 +40,7 @@ _FEW_OF_ALL = (
 FEW = 1_000  # contents that are sooner looked up one by one than all files are gone through
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """One artifact. ``kind`` is its type for comparisons, ``type`` as it is to be shown;
     ``fields`` the front matter as JSON; ``problem`` why that cannot be read."""
@@ -57,7 +57,7 @@ class Row:
     oid: Oid
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Edge:
     """A link as it is written: the file that holds it, the field, and what that names."""
 

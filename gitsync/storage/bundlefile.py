@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import os
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from gitsync.codec import bundleheader, packhead, volumes
 from gitsync.codec.volumes import Volume
 from gitsync.domain.carrying import MANIFEST_REF
 from gitsync.domain.errors import EnvironmentFault, FormatError, RefusedError, UsageError
+from gitsync.domain.frozen import frozen
 from gitsync.storage import gitcli
 from gitsync.storage.batchfiles import sweep
 from gitsync.storage.durable import (
@@ -44,7 +45,7 @@ _MAX_HEADER_BYTES: Final = 128 << 20
 _LIMITS: Final = (1 << 20, 1 << 10, 64 << 20)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BundleFile:
     """An opened bundle: its header, where its pack begins, and the first objects of the pack as
     (kind, content). Nothing of it has been checked but its form."""
@@ -137,7 +138,7 @@ def check_pack(bundle: BundleFile, progress: Callable[[int, int], None]) -> None
 # -- writing --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Written:
     """What was written: the parts in their order, all of them or the only one, and the list that
     several have beside them."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault
+from gitsync.domain.frozen import frozen
 from gitsync.storage import effects
+from gitsync.storage.asking import Asked
 from gitsync.storage.gitenv import environment
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ SYNCED = ("-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync")
 UNTORN = ("-c", "core.fsync=reference", "-c", "core.fsyncMethod=fsync")
 
 _PIECE = 1 << 20
+_FATAL = 128  # git's exit code for what it cannot begin
 
 # Verbs that change nothing as we call them.
 _READING = frozenset(
@@ -40,9 +42,11 @@ _READING = frozenset(
         "ls-tree", "merge-base", "rev-list", "rev-parse", "show", "status", "var", "version",
     }
 )  # fmt: skip
+# What makes one of the other verbs such a verb.
+_ASKING = frozenset({"--get", "--get-all", "--list", "get-url"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Result:
     """How a git process ended: its exit code and what it wrote."""
 
@@ -79,9 +83,11 @@ def run(
     prompts of a transfer are seen. Raises GitError when ``check`` is set and git fails, and
     EnvironmentFault ``git.missing`` when there is no git.
     """
+    effect = effects.Effect("ask" if _reads(args) else "git", str(cwd or "."), args=tuple(args))
+    if effect.kind == "ask" and stdin is None and not passthrough:
+        return _checked(args, _answer(effect, env), check=check)
     import subprocess
 
-    effect = effects.Effect("ask" if _reads(args) else "git", str(cwd or "."), args=tuple(args))
     stream = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
     try:
         done = effects.run(
@@ -94,12 +100,33 @@ def run(
             **stream,
         )
     except FileNotFoundError as error:
-        if cwd is not None and not Path(cwd).is_dir():
-            raise EnvironmentFault("folder.missing", f"there is no folder {cwd}") from error
-        raise EnvironmentFault(
-            "git.missing", "git is not installed or not on PATH", hint="install git 2.34 or newer"
-        ) from error
+        raise _not_started(effect.path) from error
     result = Result(done.returncode, done.stdout, (done.stderr or b"").decode("utf-8", "replace"))
+    return _checked(args, result, check=check)
+
+
+def _answer(effect: effects.Effect, env: Mapping[str, str] | None) -> Result:
+    """What a git says that is asked nothing but its arguments."""
+    try:
+        code, out, err = effects.perform(
+            effect, lambda: Asked(effect.args, effect.path, environment(env)).answer()
+        )
+    except FileNotFoundError as error:
+        raise _not_started(effect.path) from error
+    if code == _FATAL and not Path(effect.path).is_dir():
+        raise _not_started(effect.path)
+    return Result(code, out, err.decode("utf-8", "replace"))
+
+
+def _not_started(folder: str) -> EnvironmentFault:
+    if not Path(folder).is_dir():
+        return EnvironmentFault("folder.missing", f"there is no folder {folder}")
+    return EnvironmentFault(
+        "git.missing", "git is not installed or not on PATH", hint="install git 2.34 or newer"
+    )
+
+
+def _checked(args: Sequence[str], result: Result, *, check: bool) -> Result:
     if result.code == -signal.SIGINT:
         raise KeyboardInterrupt
     if check and result.code != 0:
@@ -167,7 +194,7 @@ def _reads(args: Sequence[str]) -> bool:
     verb = next((one for one in args if not one.startswith("-") and "=" not in one), "")
     if verb == "hash-object":
         return "-w" not in args
-    return verb in _READING or "--get" in args or "get-url" in args
+    return verb in _READING or not _ASKING.isdisjoint(args)
 
 
 def text(args: Sequence[str], *, cwd: Path | str | None = None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from gitsync.codec.sshkeys import (
     parse_public,
 )
 from gitsync.domain.errors import BugError, EnvironmentFault, FormatError, Where
+from gitsync.domain.frozen import frozen
 from gitsync.storage import effects
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _OPENSSH_PRIVATE = b"-----BEGIN OPENSSH PRIVATE KEY-----"
 _NAME_A_KEY = "make one: gitsync id new\nor name one: --key PATH"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeyChoice:
     """Which key to sign with, and which setting (``source``) said so. Exactly one of three is set:
 
@@ -44,7 +45,7 @@ class KeyChoice:
     public: PublicKey | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PrivateKey:
     """A key that was read. ``pem`` is None when only the public half is at hand.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,7 +29,7 @@ _UNFINISHED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Users:
     """Who may be using a repository's files: process ids by open file, git processes at work in
     it. ``blind`` is set where the system does not say."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import re
 import zlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitsync.domain.frozen import frozen
 from gitsync.domain.objects import Oid
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _PACK_LEAST = 32  # bytes: header and checksum
 _IDX_LEAST = 1024 + 48
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Torn:
     """A file of the object store that is not what its name says; ``oid`` for a loose object."""
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault
+from gitsync.domain.frozen import frozen
 from gitsync.storage import gitcli
 from gitsync.storage.durable import make_folder, move_file, remove_file, write_atomic
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _BRANCH = re.compile(r"ref: refs/[^\s\0]+\n?|[0-9a-f]{40}\n?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """A repository's folders; ``work_tree`` is None where it is bare. See ``Repository``."""
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import VerificationError
+from gitsync.domain.frozen import frozen
 from gitsync.storage.durable import make_folder, write_atomic
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from gitsync.domain.objects import Oid
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VerifiedPosition:
     """``<space>@<number>`` as verified: its commit and tag, the tips of receipts and locks that
     came with it, and when it was seen, in seconds since the epoch."""

@@ -9,10 +9,10 @@ remote has judged each move by its rules before it comes to that, and says which
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault
+from gitsync.domain.frozen import frozen
 from gitsync.storage import gitcli
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ ACCEPTED, REFUSED, UNKNOWN = "accepted", "refused", "unknown"
 _TRUE = ("true", "yes", "on", "1", "")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HomeRules:
     """The rules of a repository on this machine, as its own files state them.
 

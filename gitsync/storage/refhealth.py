@@ -8,9 +8,10 @@ tells of a ref that was lost.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from gitsync.domain.frozen import frozen
 from gitsync.domain.objects import Oid
 from gitsync.storage.durable import write_atomic
 
@@ -26,7 +27,7 @@ _HEADER = b"# pack-refs with: peeled fully-peeled sorted "
 _ZERO = "0" * 40
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Packed:
     """What ``packed-refs`` says: ``refs`` by name, ``lines`` as read (a peeled id follows its
     ref), and what is wrong with the file."""

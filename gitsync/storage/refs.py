@@ -6,11 +6,11 @@ libgit2's own reference creation does not give. What acknowledges is synced befo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, RefusedError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.objects import Oid
 from gitsync.storage import gitcli
 from gitsync.storage.durable import sync_folder
@@ -23,7 +23,7 @@ ZERO = "0" * 40
 _ABOVE_REFS = frozenset({PurePosixPath("."), PurePosixPath("/")})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RefUpdate:
     """Move ``ref`` from ``old`` to ``new``. None for ``new`` deletes, None for ``old`` demands
     that the ref does not exist yet."""

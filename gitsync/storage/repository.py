@@ -44,9 +44,26 @@ class Repository:
         Raises EnvironmentFault ``repo.missing``, or ``repo.unsupported`` for object formats and
         ref formats that libgit2 cannot read, before anything is touched.
         """
-        repo = cls(*_discover(start))
+        repo = cls._plain(start) or cls(*_discover(start))
         repo.refuse_unsupported(start)
         return repo
+
+    @classmethod
+    def _plain(cls, start: Path) -> Repository | None:
+        """The repository around ``start`` if it is an everyday one: a ``.git`` folder in the work
+        tree. Git is asked for the configuration in any case, and that it read this repository's
+        own shows that it found it too, and trusts it. None: ask git where the folders are."""
+        root = _work_tree_around(start)
+        if root is None:
+            return None
+        repo = cls(root / ".git", root / ".git", root)
+        try:
+            values = repo._values()
+        except gitcli.GitError:
+            return None
+        itself = "core.repositoryformatversion" in values
+        elsewhere = "core.worktree" in values or values.get("core.bare") == "true"
+        return repo if itself and not elsewhere else None
 
     @cached_property
     def store(self) -> GitObjects:
@@ -174,6 +191,22 @@ class Repository:
 
 def _scope(worktree: bool) -> str:  # noqa: FBT001 - one of git's own two flags
     return "--worktree" if worktree else "--local"
+
+
+def _work_tree_around(start: Path) -> Path | None:
+    """The nearest folder, from ``start`` up, with a whole ``.git`` folder in it; None if a folder
+    on the way is, or may be, a repository of another kind."""
+    here = start.resolve()
+    for folder in (here, *here.parents):
+        if (folder / "HEAD").exists() and (folder / "objects").exists():
+            return None  # inside a git folder, or a bare repository
+        inner = folder / ".git"
+        if inner.is_dir():
+            whole = all((inner / name).exists() for name in ("HEAD", "objects", "refs"))
+            return folder if whole and not (inner / "commondir").exists() else None
+        if inner.exists():
+            return None  # a linked work tree, or a submodule
+    return None
 
 
 def _discover(start: Path) -> tuple[Path, Path, Path | None]:

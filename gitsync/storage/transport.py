@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, RefusedError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.objects import Oid
 from gitsync.storage import gitcli
 from gitsync.storage.durable import sync_folder
@@ -50,7 +50,7 @@ class RemoteRejectedError(RefusedError):
     """The remote refused a push by a rule of its own: a hook, a protection, a scanner."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Remote:
     """One remote of a repository: the folder git runs in, the remote's name or URL, and the
     repository's folder of objects."""

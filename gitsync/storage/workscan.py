@@ -8,17 +8,19 @@ of the user's index: git may refresh it and keep that cache in it; the user's ow
 from __future__ import annotations
 
 import os
-from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+import sys
 
-# Git runs from here on while Python loads the rest: until then each import is a wait.
-from gitsync.storage import effects
+from gitsync.storage.asking import Asked
 from gitsync.storage.gitenv import environment
 
+# Git runs from here on while Python loads the rest, and until then each import is a wait. So
+# nothing is imported here that takes time: not pathlib, subprocess, typing, nor the effects.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from gitsync.domain.objects import Oid
+    from gitsync.storage.workstatus import Scanned
 
 _STATUS = (
     "-c", "core.untrackedCache=true", "-c", "status.showUntrackedFiles=all",
@@ -30,117 +32,110 @@ _NICE = 10
 _TRAILER = 20  # bytes of the checksum that ends an index
 
 
-class Scanned(NamedTuple):
-    """The commit of HEAD (None before the first), and the paths whose files may differ from it."""
-
-    commit: Oid | None
-    paths: frozenset[bytes]
-
-
 class WorkScan:
     """A running ``git status``. Start it early; :meth:`result` waits for it."""
 
-    def __init__(self, git_dir: Path, root: Path) -> None:
-        """``git_dir`` is the work tree's own; ``root`` is where its files lie."""
-        self.git_dir = git_dir
-        self._over = False
-        env = {}
-        copy = _private_index(git_dir)
+    def __init__(self, git_dir: Path | str, root: Path | str) -> None:
+        """``git_dir`` is the work tree's own; ``root`` is where its files lie. Raises OSError."""
+        self.git_dir = str(git_dir)
+        extra = {}
+        copy = _private_index(self.git_dir)
         if copy is not None:
-            env = {"GIT_INDEX_FILE": str(copy), "GIT_OPTIONAL_LOCKS": "1"}
-        self._process = effects.converse(["git", *_STATUS], root, environment(env), fed=False)
+            extra = {"GIT_INDEX_FILE": copy, "GIT_OPTIONAL_LOCKS": "1"}
+        env = environment(extra)
+        self._git = _announced(str(root), lambda: Asked(_STATUS, str(root), env, apart=True))
         # Git compares stat data in twenty threads, which would leave us little of two processors.
-        # Where a session of its own does not matter to the system, being nice does.
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, self._process.pid, _NICE)
+        # Linux gives a session of its own no more than ours; other systems know what is nice.
+        try:
+            os.setpriority(os.PRIO_PROCESS, self._git.pid, _NICE)
+        except OSError:
+            pass
 
     @property
     def running(self) -> bool:
         """Whether git still looks: what is done until it ends costs no time."""
-        return self._process.poll() is None
+        return self._git.running
 
     def result(self) -> Scanned:
         """What git found. Raises GitError."""
-        self._over = True
-        out, err = self._process.communicate()
-        if self._process.returncode != 0:
+        code, out, err = self._git.answer()
+        if code != 0:
             from gitsync.storage import gitcli
 
-            done = gitcli.Result(self._process.returncode, out, err.decode("utf-8", "replace"))
+            done = gitcli.Result(code, out, err.decode("utf-8", "replace"))
             raise gitcli.GitError(["status"], done)
+        from gitsync.storage.workstatus import parse_status
+
         return parse_status(out)
 
     def cancel(self) -> None:
         """Let go of it, unless somebody has asked: nobody needs to know."""
-        if self._over:
-            return
-        self._over = True
-        with suppress(OSError):
-            self._process.terminate()  # which lets git remove its lock
-        self._process.communicate()
+        self._git.cancel()
 
 
-def scan_ahead(cwd: Path) -> WorkScan | None:
+def _announced(root: str, act: Callable[[], Asked]) -> Asked:
+    """Start git as every program is started, see ``effects``. Where that has not been loaded,
+    nobody can have asked to be told."""
+    effects = sys.modules.get("gitsync.storage.effects")
+    if effects is None:
+        return act()
+    begun: Asked = effects.perform(effects.Effect("ask", root, args=_STATUS), act)
+    return begun
+
+
+def scan_ahead(cwd: str) -> WorkScan | None:
     """A scan of the work tree that ``cwd`` lies in, if that can be told at a glance and one was
-    made before; else None. Whoever uses it checks that it is of the right one."""
-    for folder in (cwd, *cwd.parents):
-        git_dir = folder / ".git"
-        if git_dir.exists():
-            if next((git_dir / "gitsync").glob("scan-*.index"), None) is None:
-                return None
-            return WorkScan(git_dir, folder)
-    return None
+    made before; else None. Whoever uses it checks that it is of the right one. Raises OSError."""
+    folder = cwd
+    while True:
+        git_dir = os.path.join(folder, ".git")
+        if os.path.exists(git_dir):
+            names = _names_in(os.path.join(git_dir, "gitsync"))
+            known = any(one.startswith("scan-") and one.endswith(".index") for one in names)
+            return WorkScan(git_dir, folder) if known else None
+        above = os.path.dirname(folder)
+        if above == folder:
+            return None
+        folder = above
 
 
-def parse_status(out: bytes) -> Scanned:
-    """The output of ``git status --porcelain=v2 --branch -z``, without renames."""
-    from gitsync.domain.objects import Oid
-
-    commit: Oid | None = None
-    paths: list[bytes] = []
-    for line in out.split(b"\0"):
-        kind = line[:2]
-        if kind == b"# ":
-            name, _, value = line[2:].partition(b" ")
-            if name == b"branch.oid" and value != b"(initial)":
-                commit = Oid(value.decode())
-        elif kind == b"? ":
-            paths.append(line[2:])
-        elif kind == b"1 ":
-            paths.append(line.split(b" ", 8)[8])
-        elif kind == b"u ":
-            paths.append(line.split(b" ", 10)[10])
-    return Scanned(commit, frozenset(paths))
+def _names_in(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
-def _private_index(git_dir: Path) -> Path | None:
+def _private_index(git_dir: str) -> str | None:
     """A copy of the index as it is now; None where none can be had: then git reads the user's.
 
     Named by what the index holds, so that a copy can only be of this very one.
     """
-    source, folder = git_dir / "index", git_dir / "gitsync"
+    folder = os.path.join(git_dir, "gitsync")
     try:
-        with source.open("rb") as file:
+        with open(os.path.join(git_dir, "index"), "rb") as file:
             stat = os.fstat(file.fileno())
             file.seek(-_TRAILER, os.SEEK_END)
             name = f"scan-{file.read(_TRAILER).hex()}-{stat.st_mtime_ns:x}-{stat.st_size:x}.index"
-            copy = folder / name
-            if copy.exists():
+            copy = os.path.join(folder, name)
+            if os.path.exists(copy):
                 return copy
             import shutil
 
-            folder.mkdir(exist_ok=True)
-            fresh = folder / f"{name}.{os.getpid()}.tmp"
+            os.makedirs(folder, exist_ok=True)
+            fresh = f"{copy}.{os.getpid()}.tmp"
             file.seek(0)
-            with fresh.open("wb") as target:
+            with open(fresh, "wb") as target:
                 shutil.copyfileobj(file, target, 1 << 20)
             # Git takes a file that is as new as its index for perhaps changed: keep that moment.
             os.utime(fresh, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-            fresh.replace(copy)
+            os.replace(fresh, copy)
     except OSError:
         return None
-    for old in folder.glob("scan-*"):
-        if not old.name.startswith(name):
-            with suppress(OSError):
-                old.unlink()
+    for old in _names_in(folder):
+        if old.startswith("scan-") and not old.startswith(name):
+            try:
+                os.unlink(os.path.join(folder, old))
+            except OSError:
+                pass
     return copy

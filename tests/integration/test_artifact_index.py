@@ -402,7 +402,7 @@ def test_a_scan_that_nobody_asked_is_ended(place, monkeypatch):
     class Recorded(WorkScan):
         def __init__(self, *args):
             super().__init__(*args)
-            begun.append(self._process)
+            begun.append(self._git)
 
     def fail(*_):
         raise EnvironmentFault("disk.full", "no more")
@@ -411,7 +411,9 @@ def test_a_scan_that_nobody_asked_is_ended(place, monkeypatch):
     monkeypatch.setattr(catalogue, "_once", fail)
     with pytest.raises(EnvironmentFault, match="no more"):
         rows(place[0])
-    assert [one.returncode is not None for one in begun] == [True]
+    assert [one.ended for one in begun] == [True]
+    with pytest.raises(ChildProcessError):
+        os.waitpid(begun[0].pid, os.WNOHANG)  # and nothing of it is left
 
 
 # -- never the truth ---------------------------------------------------------------------------

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.cli.options import at_option, define, no_cache_option, query_argument
 from gitsync.cli.output import Piece, Styled
 from gitsync.cli.rows import row_json
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
     from gitsync.domain.workgraph import Graph, Tie
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """As for ``list``."""
 

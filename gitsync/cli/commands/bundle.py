@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +12,7 @@ from gitsync.cli import bundles
 from gitsync.cli.group import Group
 from gitsync.cli.options import argument, define, flag, key_option, option
 from gitsync.domain.errors import EnvironmentFault, UsageError
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
@@ -23,7 +23,7 @@ _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 LEAST_VOLUME = 1 << 12
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CreateFlags:
     """See ``CreateOptions``."""
 
@@ -53,7 +53,7 @@ def create(app: App, flags: CreateFlags) -> None:
         bundles.created_lines(app, found, seconds)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Where:
     """``name`` is a file or a folder; ``anchor`` the ledger that it has to be of."""
 
@@ -102,7 +102,7 @@ def verify(app: App, where: Where) -> None:
         bundles.proof_lines(app, one)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImportFlags:
     """``name`` is a file or a folder."""
 
@@ -127,7 +127,7 @@ def take(app: App, flags: ImportFlags) -> int:
     return 1 if found.refused else 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SyncFlags:
     """See ``StickOptions``."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
 from gitsync.cli.group import COMPLETE_VARIABLE, program
 from gitsync.cli.options import define
+from gitsync.domain.frozen import frozen
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from gitsync.cli.app import App
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """``shell`` is one of ``SHELLS``."""
 

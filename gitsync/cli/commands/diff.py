@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.cli import completing
@@ -10,13 +9,14 @@ from gitsync.cli.changes import body_lines, change_json, field_lines, kind_of
 from gitsync.cli.options import argument, define
 from gitsync.cli.text import cut
 from gitsync.domain.errors import UsageError
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
     from gitsync.services.history import Diff
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """``span`` is ``common@3..common@7``, ``common@3`` or an artifact's id; ``text`` an id."""
 

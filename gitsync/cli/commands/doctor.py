@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from gitsync.cli.options import define, flag, option
 from gitsync.cli.output import Styled
 from gitsync.cli.text import pad, plural
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _INDENT = 13
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """See ``DoctorOptions``."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -10,12 +9,13 @@ import click
 from gitsync.cli.options import argument, define, option
 from gitsync.cli.text import plural
 from gitsync.domain.errors import UsageError
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """``position`` is ``common@N``; ``to`` a folder that is absent, empty, or an export."""
 

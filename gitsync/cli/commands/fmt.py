@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.cli import completing
 from gitsync.cli.commands.lint import as_json, show
 from gitsync.cli.options import argument, define, flag, option
 from gitsync.cli.text import plural
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """``subjects`` are paths, ids, or ``ids:``, ``tree:`` and ``path:`` texts."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +9,7 @@ import click
 from gitsync.cli import completing, drawing
 from gitsync.cli.options import argument, at_option, define, no_cache_option
 from gitsync.cli.output import Styled
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FORMS = ("tree", "dot", "mermaid", "json")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """``text`` names an artifact: then only what is around it."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,12 +9,13 @@ import click
 from gitsync.cli import completing
 from gitsync.cli.group import program, unknown_command
 from gitsync.cli.options import argument, define
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """``words`` name a command: ``("roster", "admit")``."""
 

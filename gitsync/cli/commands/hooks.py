@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from gitsync.cli.group import Group
 from gitsync.cli.options import argument, define, option
 from gitsync.domain.errors import UsageError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.objects import Oid
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """``action`` is install, uninstall or status; ``bare`` a home, with its ledger's ``anchor``."""
 
@@ -34,7 +34,7 @@ class Options:
     anchor: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunOptions:
     """A hook's name and the arguments that git gave it."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from gitsync.cli.group import Group
 from gitsync.cli.options import argument, define, key_option, option
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gitsync.services.identity import Identity
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """``action`` is new, show or use; ``key`` a path or a public key, ``comment`` for a new one."""
 

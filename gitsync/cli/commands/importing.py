@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.cli import completing
@@ -10,6 +9,7 @@ from gitsync.cli.commands.lint import as_json, show
 from gitsync.cli.options import argument, define, flag, option
 from gitsync.cli.text import plural
 from gitsync.domain.errors import UsageError
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _SHOWN = 12
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """``names`` are THEIRS=OURS texts; ``source`` ``-`` reads one text from standard input."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +11,14 @@ from gitsync.cli import completing
 from gitsync.cli.options import define, key_option, option
 from gitsync.cli.text import shell_word
 from gitsync.domain.errors import UsageError
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
     from gitsync.services.founding import Founded
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """``members`` are NAME=FILE texts; ``name`` None: a name is taken from git's settings."""
 

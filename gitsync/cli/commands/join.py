@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
 from gitsync.cli.options import argument, define, key_option, option
+from gitsync.domain.frozen import frozen
 from gitsync.domain.names import person_of
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gitsync.services.joining import Joined
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """See ``JoinOptions``."""
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gitsync.cli import completing
 from gitsync.cli.options import argument, define, option
 from gitsync.cli.text import plural
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
     from gitsync.domain.lint import Finding
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """``preset`` None: the schema of the ledger that the paths lie in."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
 from gitsync.cli.options import at_option, define, no_cache_option, query_argument
 from gitsync.cli.rows import check_form, format_option, look_ahead, row_json, show_rows
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gitsync.storage.artifactview import Row
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """``at`` is a position, None the files as they lie here; at most ``limit`` artifacts."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +9,7 @@ import click
 from gitsync.cli import completing, leasewords, text
 from gitsync.cli.changes import change_json, field_lines
 from gitsync.cli.options import argument, define
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DEFAULT_ENTRIES = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """The newest ``limit`` snapshots up to ``start``: a position, or an artifact they touched."""
 

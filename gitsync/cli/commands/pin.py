@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.cli.options import argument, define, flag
 from gitsync.domain.errors import UsageError
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """``position`` None and not ``off``: only show the pin."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.cli import completing, words
 from gitsync.cli.options import argument, define, duration_option, option
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gitsync.services.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """See ``ProposeOptions``; ``wait`` in seconds."""
 

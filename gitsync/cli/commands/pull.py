@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gitsync.cli.options import define, flag, option
 from gitsync.cli.output import Styled
 from gitsync.cli.text import plural
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     import click
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gitsync.services.pulling import Pulled
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """``to`` is a position to stop at; ``autostash`` puts changes aside that are in the way;
     ``all`` asks the other remotes too."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gitsync.cli.commands import pull as pulling
 from gitsync.cli.options import define
 from gitsync.cli.output import Styled
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gitsync.services.sending import Pushed
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """``all`` brings the other remotes up to date too."""
 

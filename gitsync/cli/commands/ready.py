@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.cli.options import at_option, define, flag, no_cache_option, query_argument
 from gitsync.cli.rows import check_form, format_option, look_ahead, row_json, show_rows
 from gitsync.domain.errors import RefusedError
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gitsync.storage.artifactview import Row
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """As for ``list``."""
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.cli import completing, words
 from gitsync.cli.options import argument, define, flag
 from gitsync.domain.errors import RefusedError
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """``proposal`` is a slug of one's own, or NAME/SLUG."""
 

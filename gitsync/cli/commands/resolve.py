@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gitsync.cli.options import argument, define, flag, option
 from gitsync.cli.output import Styled
 from gitsync.cli.text import clean, plural
 from gitsync.domain.errors import UsageError
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
     from gitsync.services.resolving import Conflicted
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """``target`` is an id, a unique prefix of one, or a path; without ``take`` it only lists."""
 

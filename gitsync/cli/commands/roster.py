@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from gitsync.cli.group import Group
 from gitsync.cli.options import argument, define, flag, yes_option
 from gitsync.cli.output import Styled
 from gitsync.domain.errors import RefusedError, UsageError
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gitsync.services.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """``action`` is list, requests, admit, add or remove."""
 

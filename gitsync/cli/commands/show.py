@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.cli import completing
 from gitsync.cli.options import argument, define, option
 from gitsync.cli.output import Styled
 from gitsync.domain.errors import UsageError
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
     from gitsync.services.artifacts import Artifact
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """``text`` is an id, a unique prefix of one, or a path; ``at`` a position; ``field`` a name."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gitsync.cli import completing, words
 from gitsync.cli.options import argument, define, flag
 from gitsync.cli.text import shell_word
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gitsync.services.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """``text`` is an id, a unique prefix of one, or a path."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.cli import words
 from gitsync.cli.options import define
 from gitsync.cli.output import Piece, Styled
 from gitsync.cli.text import ago, clean, plural
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
@@ -30,7 +30,7 @@ _LETTERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """Nothing to choose."""
 

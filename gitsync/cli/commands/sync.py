@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.cli.commands import pull as pulling
 from gitsync.cli.commands import push as pushing
 from gitsync.cli.options import define
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """As in pull and push."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.cli import completing, leasewords
@@ -11,13 +10,14 @@ from gitsync.cli.options import argument, define
 from gitsync.cli.output import Styled
 from gitsync.cli.text import clean, cut, day
 from gitsync.cli.words import receipt_json
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
     from gitsync.services.tracing import Proposal, Step
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """``text`` is an id or a unique beginning of one."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,13 +9,14 @@ from gitsync.cli.options import argument, define, duration_option, flag, option
 from gitsync.cli.output import Piece, Styled
 from gitsync.cli.text import day, plural
 from gitsync.domain.errors import UsageError
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
     from gitsync.services.inspecting import VerifyReport
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """See ``VerifyOptions``; ``evidence`` is a file to check instead."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gitsync.cli.changes import kind_of
 from gitsync.cli.options import define, duration_option, flag, option
 from gitsync.cli.output import Styled
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _SHOWN = 40
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """``interval`` in seconds; ``offline`` asks no remote, ``poll`` looks at files by itself."""
 

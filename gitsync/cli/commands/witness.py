@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +13,7 @@ from gitsync.cli.output import Styled
 from gitsync.cli.text import plural
 from gitsync.codec.cifiles import CRON, FORGES, IMAGE
 from gitsync.domain.errors import UsageError
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gitsync.services.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """See ``WitnessOptions``; ``watch`` goes on until it is stopped. ``home`` and ``anchor`` name a
     ledger that there is no clone of."""
@@ -136,7 +136,7 @@ def _fields(found: WitnessReport) -> dict[str, object]:
     }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CiFlags:
     """See ``CiOptions``; ``shown`` and ``dry_run`` are two names for one wish."""
 

@@ -8,11 +8,12 @@ Timeout", 1984). Who signed an act is the caller's question; who may is answered
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import FormatError, RefusedError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.leases.subjects import MAX_SUBJECTS, parse_subject
 from gitsync.domain.leases.values import (
     ANSWERS,
@@ -40,14 +41,14 @@ MIN_SECONDS = 60
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Acquire:
     """``lease`` is taken; its token is the next one."""
 
     lease: Lease
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Release:
     """The holder gives leases back."""
 
@@ -55,7 +56,7 @@ class Release:
     tokens: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Break:
     """Somebody in the role for it ends another's lease, and says why."""
 
@@ -64,7 +65,7 @@ class Break:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reply:
     """An answer to one request."""
 
@@ -74,7 +75,7 @@ class Reply:
     answer: Answer
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stamp:
     """The witness was here: at snapshot ``number``, at ``now`` by its own clock.
 

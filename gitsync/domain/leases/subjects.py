@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import FormatError, UsageError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.globs import compile_glob
 from gitsync.domain.query import terms
 from gitsync.domain.query.parse import parse
@@ -29,7 +30,7 @@ MAX_SUBJECTS = 50
 _ID = re.compile(r"[^\s,:/\x00-\x20\x7f]{1,200}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Subject:
     """One subject: its kind, what follows the colon, and the ids that it names."""
 
@@ -82,7 +83,7 @@ def parse_subject(text: str) -> Subject:
     return Subject(kind, rest)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FixedWords:
     """``query.parse.Known`` by a schema alone, so that everybody reads a query the same.
 

@@ -12,6 +12,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from gitsync.domain.frozen import frozen
 from gitsync.domain.query.records import fold
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Lease:
         return tuple(map(parse_subject, self.subjects))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Beat:
     """What the stamps have seen of a lease: the holder's newest heartbeat, and for how many
     credited seconds no newer one."""
@@ -81,7 +82,7 @@ class Beat:
     idle: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """What the holder said to a request. ``until`` ends a ``wait``, in the notary's seconds."""
 
@@ -91,7 +92,7 @@ class Answer:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """Somebody's proposal that would write into somebody else's lease.
 
@@ -107,7 +108,7 @@ class Request:
     answer: Answer | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Locks:
     """The locks ref at one commit.
 

@@ -10,10 +10,10 @@ no lease.
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import GitsyncError, RefusedError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.leases.acts import span
 from gitsync.domain.leases.subjects import glob_covers, query_covers, query_of
 from gitsync.domain.leases.values import LIVE
@@ -40,7 +40,7 @@ _SETTINGS = b".gitsync/"
 MAX_DEPTH = 64
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Touch:
     """One changed file as leases see it: ``keys`` are the folded ids that it has or had, the ids
     that its links come or cease to lead to, and its path after a ``/``; ``parents`` the ids that
@@ -54,7 +54,7 @@ class Touch:
     parts: tuple[Touch, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Writer:
     """Who writes: a domain, the fencing tokens that the proposal carries, and its commit.
 
@@ -66,7 +66,7 @@ class Writer:
     proposal: Oid | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Blocked:
     """A live lease that others may not write into without being allowed to."""
 

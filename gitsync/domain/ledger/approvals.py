@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, GitsyncError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.records import APPROVAL, Endorsement
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SPARE = 20
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Backing:
     """The person who proposes, as far as the key may count (``proposer``) and whatever the key
     (``author``: also behind an agent's), and one approval a person."""

@@ -7,10 +7,10 @@ for all snapshots, so a merge base costs the proposal's own commits and not the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import RefusedError
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MAX_FRONTIER = 32
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Incoming:
     """Commits that a tip adds to the ledger, parents first, and the ones they stand on."""
 

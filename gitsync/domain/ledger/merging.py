@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import GitsyncError, RefusedError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.ledger.history import shared_bases
 from gitsync.domain.merge.files import VERSIONS
 from gitsync.domain.merge.rules import Rules
@@ -22,7 +22,7 @@ MAX_BASES = 8
 MAX_DEPTH = 8
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Merging:
     """The merge of one numbered version under one schema (which says where ids stand).
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.domain.names import ProposalName
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from gitsync.domain.records import Endorsement
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class State:
     """``<space>@<number>``: everything that the next decision rests on.
 
@@ -28,7 +29,7 @@ class State:
     settings: Settings
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Candidate:
     """A proposal as found: its name and tip, and the approvals offered for it (person, commit)."""
 
@@ -37,7 +38,7 @@ class Candidate:
     approvals: tuple[Oid, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Landing:
     """The proposal may land: the merged tree, what counted, and the side commits in order.
 
@@ -51,7 +52,7 @@ class Landing:
     canonical: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refusal:
     """The answer is no until the proposal changes. ``mend`` lists commands."""
 
@@ -60,7 +61,7 @@ class Refusal:
     mend: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Waiting:
     """No answer yet: something else has to happen first. ``asks`` are the tokens of the leases
     whose holders are to be asked."""
@@ -71,7 +72,7 @@ class Waiting:
     asks: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Subsumed:
     """The change is in the ledger already, since ``number``."""
 

@@ -6,10 +6,10 @@ side changed the same ones: then the field is a conflict.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import GitsyncError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.merge.heads import NULL, HeadField, Item, Listing, Meaning
 from gitsync.domain.merge.lines import merge_lines
 from gitsync.domain.merge.strategies import Open, merge_list, merge_set, merge_values
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gitsync.domain.merge.rules import Moves
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FieldPlan:
     """How fields of one file merge: the strategy by name, the moves of its type, the reader."""
 
@@ -28,7 +28,7 @@ class FieldPlan:
     read: ReadHead
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settled:
     """A field as merged: its lines, and what they have to say when they are read again.
 

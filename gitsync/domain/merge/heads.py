@@ -7,8 +7,9 @@ parser is part of the domain.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from gitsync.domain.frozen import frozen
 
 #: What YAML makes of a value, such that equal means the same: ("text", str), ("number", as it is
 #: written), ("bool", bool), ("null",), ("list", (meaning, ...)), ("map", ((key, meaning), ...)).
@@ -17,7 +18,7 @@ Meaning = tuple[Any, ...]
 NULL: Meaning = ("null",)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Item:
     """One item of a list: ``gap`` is what stands between it and the one before it.
 
@@ -29,7 +30,7 @@ class Item:
     meaning: Meaning
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Listing:
     """A field as a list: ``opening``, the items with their gaps, ``closing``.
 
@@ -42,7 +43,7 @@ class Listing:
     closing: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HeadField:
     """One field: joined, ``lead``, ``key``, ``value`` and ``tail`` are its bytes in the file.
 
@@ -72,7 +73,7 @@ class HeadField:
         return self.lead + self.key + self.value + self.tail
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Head:
     """Front matter: the opening fence, the fields in order, and what is left with the fence."""
 

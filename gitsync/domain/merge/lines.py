@@ -11,12 +11,11 @@ called ours.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from gitsync.domain.frozen import frozen
 from gitsync.domain.merge.diff import Hunk, hunks
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Conflict:
     """A chunk that both sides changed differently.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from gitsync.domain.frozen import frozen
 from gitsync.domain.merge.lines import Conflict, split_lines
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 SIZE: Final = 7
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Labels:
     """What the conflict markers call the three versions."""
 

@@ -8,10 +8,10 @@ the result does not depend on which side is called ours.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import RefusedError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.objects import MODE_TREE, Entry, Oid, Tree, altered_names
 from gitsync.domain.treeedit import edit_tree
 
@@ -29,7 +29,7 @@ _EMPTY: Tree = {}
 MAX_NESTING = 64
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FileChange:
     """One file that differs between two trees; None stands for absent.
 
@@ -41,7 +41,7 @@ class FileChange:
     after: Entry | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PathConflict:
     """A path at which both sides cannot be kept. ``line`` counts from 1 in the base.
 
@@ -60,7 +60,7 @@ class PathConflict:
         return f"{where}: {self.why}" + (f" ({values})" if values else "")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TreeMerge:
     """The merged tree, or the conflicts that prevent it (then ``tree`` is None)."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from gitsync.domain.merge.heads import ReadHead
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 HeadProblem = Callable[[bytes], str | None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MergeContext:
     """What the merge of a file depends on beside its three versions: where it lies, what the
     schema says, and how front matter is read."""
@@ -26,7 +27,7 @@ class MergeContext:
     read_head: ReadHead
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FieldConflict:
     """A field that cannot be merged: its value in the three versions, None where it is absent."""
 
@@ -45,7 +46,7 @@ class FieldConflict:
         return f"{self.name} {was}; {ours} {mine}, {theirs} {other}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FileConflict:
     """Two changes to one file that cannot both be kept. ``line`` counts from 1 in the base.
 

@@ -7,9 +7,9 @@ two against each other.
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitsync.domain.frozen import frozen
 from gitsync.domain.globs import compile_glob
 from gitsync.domain.query.records import is_date, number_of
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _COMPARE = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Text:
     """These words in a row, in the title or the body; ``open_end``: the last may go on."""
 
@@ -30,7 +30,7 @@ class Text:
     open_end: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OneOf:
     """A field has one of these values. The field ``None`` is the type, which paths may tell."""
 
@@ -38,7 +38,7 @@ class OneOf:
     values: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Names:
     """A field names one of these ids: exactly, or, where ``exact`` is False, by its beginning."""
 
@@ -51,7 +51,7 @@ class Names:
         return all(exact for _, exact in self.ids)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Contains:
     """A field holds one of these texts somewhere."""
 
@@ -59,14 +59,14 @@ class Contains:
     texts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Path:
     """The file lies there: a pattern with ``*``, or the beginning of its path."""
 
     patterns: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Compare:
     """A value of the field stands so to a number, or, as text, to a date."""
 
@@ -75,21 +75,21 @@ class Compare:
     operand: float | str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Has:
     """The field is there and not empty; None is the type."""
 
     field: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Is:
     """``open``, ``closed`` or ``unreadable``."""
 
     what: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Changed:
     """Unlike it was at snapshot ``after``; ``until`` bounds it: as it was at that one."""
 
@@ -97,7 +97,7 @@ class Changed:
     until: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Not:
     """The opposite."""
 
@@ -107,7 +107,7 @@ class Not:
 Term = Text | OneOf | Names | Contains | Path | Compare | Has | Is | Changed | Not
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Query:
     """All terms hold. ``sort`` names fields, each with whether it runs downwards."""
 

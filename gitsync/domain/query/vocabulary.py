@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from gitsync.domain.frozen import frozen
 from gitsync.domain.globs import compile_glob
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ OWNER = "owner"
 PEOPLE = frozenset({OWNER, "assignee", "author", "reporter", "reviewer", "reviewers", "owners"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Kind:
     """One type of artifact. ``finished`` are the states in which nothing is left to do; without
     ``states`` it is no work, and nothing waits for it."""

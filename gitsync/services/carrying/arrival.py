@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from gitsync.domain.carrying import Change, Fate, Verdict
 from gitsync.domain.errors import GitsyncError, RefusedError, VerificationError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.ledgerrefs import LedgerRef, RefKind
 from gitsync.domain.names import (
     LOCKS_REF,
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from gitsync.storage.quarantine import Quarantine
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Judged:
     """What came of a check: the ledger that it was held against, what was proven anew (None:
     nothing beyond what was verified before), the chain's refs as they are to be, a verdict for

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitsync.codec import bundleheader, gitobjects
@@ -20,6 +20,7 @@ from gitsync.domain.carrying import (
     vector_of,
 )
 from gitsync.domain.errors import EnvironmentFault, RefusedError, UsageError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.ledgerrefs import RefKind
 from gitsync.domain.names import check_domain
 from gitsync.domain.objects import MODE_FILE, Commit, Oid
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from gitsync.storage.signing import Signer
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CreateOptions:
     """``recipient`` None is anybody; ``full`` builds on nothing; ``split`` in bytes bounds a
     file; ``readback`` reads what was written from the disk and compares."""
@@ -58,7 +59,7 @@ class CreateOptions:
     key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Created:
     """A bundle that was written, or, without ``written``, that there was nothing to write."""
 
@@ -68,7 +69,7 @@ class Created:
     encrypted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Draft:
     """All that a bundle will hold, before it is signed."""
 

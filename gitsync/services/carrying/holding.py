@@ -7,13 +7,14 @@ refs, what its remote showed below ``refs/gitsync/remotes``, and what came by bu
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import GitsyncError, RefusedError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.ledgerrefs import RefKind, classify
-from gitsync.domain.names import LOCKS_REF, position_tag, receipts_ref, space_branch
-from gitsync.services.refview import CARRIED, MIRROR
+from gitsync.domain.names import LOCKS_REF, MIRROR, position_tag, receipts_ref, space_branch
+from gitsync.services.refview import CARRIED
 from gitsync.services.sending import own_refs
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 CHAIN = frozenset({RefKind.SPACE, RefKind.RECEIPTS, RefKind.LOCKS, RefKind.POSITION})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Held:
     """``refs`` is every ref of the ledger with its value; ``carried`` those of them that lie below
     ``refs/gitsync/carried``, as they are there. ``position`` None: nothing is verified yet;

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, GitsyncError
+from gitsync.domain.frozen import frozen
 from gitsync.services.carrying.opening import open_signed
 from gitsync.services.carrying.taking import in_order, take, unlocker
 from gitsync.services.carrying.unwrapping import found_in, plain
@@ -26,14 +27,14 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 2.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Arrived:
     """A bundle was imported, kept, or held nothing new."""
 
     taken: Taken
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rejected:
     """A file does not check out, and nobody writes to it any more."""
 
@@ -42,7 +43,7 @@ class Rejected:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Present:
     """The folder is there, or is gone: a stick was pulled out."""
 

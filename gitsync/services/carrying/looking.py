@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, GitsyncError, UsageError, VerificationError
+from gitsync.domain.frozen import frozen
 from gitsync.services.carrying.holding import held
 from gitsync.services.carrying.opening import check_sender, open_signed
 from gitsync.services.carrying.shelf import Shelf
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from gitsync.services.host import Host
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seen:
     """What one bundle says. ``missing`` are commits that it needs and that are not here, None
     outside a clone; ``problem`` says what is wrong with it, ``code`` the rule; without a manifest
@@ -105,7 +106,7 @@ def _known_sender(ws: Workspace, opened: Opened) -> None:
         check_sender(opened, ws.facts, ws.state(), held(ws).refs)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proof:
     """A bundle of which everything was checked: it would bring a clone up to ``number``."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.codec import gitobjects, records
 from gitsync.codec import manifest as codec
 from gitsync.domain.carrying import MANIFEST_REF
 from gitsync.domain.errors import FormatError, GitsyncError, RefusedError, VerificationError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.ledgerrefs import classify
 from gitsync.domain.names import REQUESTS
 from gitsync.domain.objects import MODE_FILE, Oid
@@ -30,7 +30,7 @@ KIND = "bundle"
 FILE = b"manifest"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Opened:
     """A bundle whose manifest was read. ``ident`` is the manifest's commit; ``key`` made its
     signature, which fits; whether that key counts is for the ledger to say."""

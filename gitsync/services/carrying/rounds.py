@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitsync.domain.frozen import frozen
 from gitsync.services.carrying.sticks import StickOptions, Synced, deliver, receive, send
 from gitsync.services.carrying.taking import reopened
 from gitsync.services.witnessing import run_once
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gitsync.services.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Round:
     """What came from the stick, what was decided, and what was left on the stick."""
 

@@ -8,12 +8,12 @@ another's place. The name follows from the manifest's id: who has read the bundl
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from gitsync.codec import ageheader
 from gitsync.domain.errors import EnvironmentFault
+from gitsync.domain.frozen import frozen
 from gitsync.services.carrying.unwrapping import beginning, found_in
 from gitsync.storage.bundlefile import copy_file
 from gitsync.storage.disks import FAT_LIMIT, room
@@ -42,7 +42,7 @@ _NAME = re.compile(r"[0-9a-f]{16}\.age")
 _KEPT = re.compile(r"([0-9]{12})-([0-9a-f]{16}\.age)")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sealed:
     """An encrypted bundle, and those on the roster that it is encrypted to."""
 
@@ -51,7 +51,7 @@ class Sealed:
     recipients: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mine:
     """One of this clone's own: for whom, its number, and whether that was acknowledged."""
 

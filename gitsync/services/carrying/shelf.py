@@ -6,12 +6,12 @@ and numbers go on from what others acknowledge.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.codec import peerstate
 from gitsync.domain.carrying import ANYBODY, Peer
 from gitsync.domain.errors import EnvironmentFault, FormatError
+from gitsync.domain.frozen import frozen
 from gitsync.storage.bundlefile import copy_file
 from gitsync.storage.durable import make_folder, move_file, remove_file, write_atomic
 from gitsync.storage.locking import FileLock
@@ -27,7 +27,7 @@ LOCK_SECONDS = 60.0
 _ANY = "_anybody"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shelf:
     """The folder of one clone."""
 

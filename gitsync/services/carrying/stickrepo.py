@@ -6,11 +6,11 @@ it. It acknowledges nothing: it is asked each time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.carrying import Change, Fate
 from gitsync.domain.errors import EnvironmentFault, GitsyncError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.names import position_tag, space_branch
 from gitsync.services.carrying.arrival import Arrival
 from gitsync.services.carrying.holding import held, kind_of
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 TAGS_A_PUSH = 500
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RepoSynced:
     """What became of a repository: refs taken, refs sent, or why nothing of it was taken."""
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import shlex
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.carrying import ANYBODY, holding_of
 from gitsync.domain.errors import EnvironmentFault, GitsyncError, RefusedError, UsageError
+from gitsync.domain.frozen import frozen
 from gitsync.services.carrying import sealed
 from gitsync.services.carrying.creating import Created, CreateOptions, create
 from gitsync.services.carrying.holding import CHAIN, held, kind_of
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from gitsync.services.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StickOptions:
     """``encrypt`` writes bundles for known domains only, each encrypted; ``readback`` as in
     ``CreateOptions``."""
@@ -46,7 +46,7 @@ class StickOptions:
     key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Synced:
     """What was imported, written, passed on and cleared away, the repositories met there, and the
     encrypted bundles that were kept for others."""
@@ -59,7 +59,7 @@ class Synced:
     sealed: tuple[Sealed, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parcel:
     """A bundle on the stick that could be read."""
 

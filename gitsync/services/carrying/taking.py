@@ -7,11 +7,12 @@ kept aside, what is for somebody else to be passed on.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitsync.domain.carrying import ANYBODY, Ack, Fate, Order, Verdict, awaited, order
 from gitsync.domain.errors import GitsyncError, VerificationError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.names import LOCKS_REF, receipts_ref
 from gitsync.services.carrying.arrival import Arrival
 from gitsync.services.carrying.holding import held
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 TAKEN, NOTHING, HELD, RELAYED = "imported", "nothing-new", "held", "relayed"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Taken:
     """What became of one bundle. ``outcome`` is ``imported``, ``nothing-new``, ``held`` or
     ``relayed``; ``before`` and ``after`` are this clone's verified numbers; ``awaited`` is the
@@ -110,7 +111,7 @@ def take(
         return [first, *_release_held(ws, shelf)[0]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Haul:
     """Several bundles: what became of each, and those that do not check out, with the reason."""
 

@@ -7,10 +7,11 @@ does not return from a torn object, and a ledger cannot be judged by refs that a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import GitsyncError
+from gitsync.domain.frozen import frozen
 from gitsync.services.doctoring import (
     disk,
     guard,
@@ -48,7 +49,7 @@ STAGES: tuple[tuple[str, tuple[Check, ...]], ...] = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Report:
     """What was found, in the order of the checks. ``skipped`` names what was not looked at."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, GitsyncError
+from gitsync.domain.frozen import frozen
 from gitsync.services.workspace import Workspace
 from gitsync.storage.durable import make_folder
 from gitsync.storage.place import Place, find_place
@@ -25,7 +26,7 @@ LOCK_SECONDS = 60.0
 BLIND_LOCK_SECONDS = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DoctorOptions:
     """``remote`` is a name or address to look at and to heal from; ``full`` reads everything;
     ``probe`` tries pushes that cannot take effect; ``lock_seconds`` is the age from which on a

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +33,7 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Remedy:
     """What ``--fix`` would do (``plan``, said without doing it), and the doing.
 
@@ -42,7 +44,7 @@ class Remedy:
     apply: Callable[[], str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """One thing that is wrong. ``code`` is stable; ``what`` says it in plain words; ``subject``
     tells findings of one code apart; ``mend`` holds commands, one a line.

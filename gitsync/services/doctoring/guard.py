@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import GitsyncError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.names import (
     LOCKS_REF,
     PROPOSALS,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 AREA = "protection"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Move:
     """Something that nobody should be able to do: to which ref, and how it is asked for."""
 

@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING
 from gitsync.codec.receipts import moment
 from gitsync.codec.records import read_snapshot
 from gitsync.domain.errors import GitsyncError, VerificationError
-from gitsync.domain.names import LOCKS_REF, parse_position, position_tag, receipts_ref, space_branch
+from gitsync.domain.names import (
+    LOCKS_REF,
+    MIRROR,
+    parse_position,
+    position_tag,
+    receipts_ref,
+    space_branch,
+)
 from gitsync.services.chain import first_parents
 from gitsync.services.doctoring.finding import Finding, Kind, Remedy
 from gitsync.services.receiptbook import ReceiptBook
-from gitsync.services.refview import MIRROR, RefView, fetch_view, local_view
+from gitsync.services.refview import RefView, fetch_view, local_view
 from gitsync.services.sources import known_view
 from gitsync.storage.indexhealth import index_fault
 from gitsync.storage.refs import RefUpdate

@@ -5,10 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gitsync.domain.names import space_branch
+from gitsync.domain.names import MIRROR, space_branch
 from gitsync.services.doctoring.finding import Finding, Kind, Remedy
 from gitsync.services.doctoring.store import has_files, is_complete, missing_objects
-from gitsync.services.refview import MIRROR
 from gitsync.storage.durable import remove_file
 from gitsync.storage.positions import PositionStore, state_home
 from gitsync.storage.refetch import present

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import RefusedError, UsageError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.leases.acts import Reply, answerers
 from gitsync.domain.leases.values import Answer, Lease, Request
 from gitsync.domain.names import ProposalName, parse_proposal_ref, person_of
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gitsync.services.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asked:
     """One request: the lease that it is about, the proposal's name, and whether an answer of ours
     would count."""
@@ -44,7 +44,7 @@ def _asked(ws: Workspace, locks: Locks) -> tuple[Asked, ...]:
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AnswerOptions:
     """What ``lock answer`` was asked for. ``until`` is a moment in seconds since the epoch."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from gitsync.domain.frozen import frozen
 from gitsync.storage.durable import make_folder, remove_file, write_atomic
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from gitsync.services.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Claim:
     """A lease to be asked for; it is none before the home has it. The nonce makes sending it twice
     the same as once."""

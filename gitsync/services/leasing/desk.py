@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, RefusedError
-from gitsync.domain.names import LOCKS_REF
+from gitsync.domain.names import LOCKS_REF, MIRROR
 from gitsync.services.locksref import LocksChain, locks_at, next_act
 from gitsync.services.pulling import verify_view
-from gitsync.services.refview import MIRROR, note_held
+from gitsync.services.refview import note_held
 from gitsync.services.sources import fresh_view, known_view
 from gitsync.storage.refs import RefsMovedError, RefUpdate
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import GitsyncError
-from gitsync.domain.names import LOCKS_REF
+from gitsync.domain.names import LOCKS_REF, MIRROR
 from gitsync.domain.query.records import fold
-from gitsync.services.refview import MIRROR
-from gitsync.storage import leasecache
 from gitsync.storage.durable import make_folder, remove_file, write_atomic
-from gitsync.storage.lockstree import read_locks
 from gitsync.storage.refs import Refs
 
 if TYPE_CHECKING:
@@ -25,6 +23,9 @@ if TYPE_CHECKING:
 #: An empty file: others hold files by their paths. Without it a plain file is committed without a
 #: look at leases.
 HELD_PATHS = "held-paths"
+#: The last locks commit that had no lease in it: most of the time there is none, and then nothing
+#: that reads one need be loaded.
+NO_LEASES = "no-leases"
 
 
 def glance(facts: StoreFacts, common_dir: Path, remote: str | None) -> Locks | None:
@@ -32,14 +33,34 @@ def glance(facts: StoreFacts, common_dir: Path, remote: str | None) -> Locks | N
 
     Raises FormatError ``locks.malformed``, VerificationError.
     """
+    return _held_at(facts, _tip(common_dir, remote), common_dir / "gitsync")
+
+
+def _tip(common_dir: Path, remote: str | None) -> Oid | None:
     ref = f"{MIRROR}{remote}/heads/gitsync/locks" if remote else LOCKS_REF
-    return _held_at(facts, Refs(common_dir).get(ref), common_dir / "gitsync")
+    return Refs(common_dir).get(ref)
+
+
+def nothing_held(ws: Workspace) -> bool:
+    """Whether nobody holds anything, as far as that can be told without reading an object."""
+    try:
+        tip = _tip(ws.repo.common_dir, ws.remote)
+        return tip is None or (ws.repo.state_dir / NO_LEASES).read_text("ascii").strip() == tip
+    except (GitsyncError, OSError, ValueError):
+        return False
 
 
 def _held_at(facts: StoreFacts, tip: Oid | None, state_dir: Path) -> Locks | None:
-    # Hardly anybody holds anything most of the time.
-    if tip is None or b"leases" not in facts.tree(root := facts.commit(tip).tree):
+    if tip is None:
         return None
+    if b"leases" not in facts.tree(root := facts.commit(tip).tree):
+        with suppress(GitsyncError):  # the next look reads it once more
+            make_folder(state_dir)
+            write_atomic(state_dir / NO_LEASES, f"{tip}\n".encode(), sync=False)
+        return None
+    from gitsync.storage import leasecache
+    from gitsync.storage.lockstree import read_locks
+
     # Kept apart from what is decided on: that may not rest on what a file of ours says.
     locks = facts.glances.get(root)
     if locks is None:
@@ -71,6 +92,8 @@ def note_paths(ws: Workspace, tip: Oid | None) -> None:
 def locks_here(ws: Workspace) -> Locks | None:
     """The same in somebody's clone; None also where it cannot be read: that is for ``lock`` and
     ``doctor`` to say."""
+    if nothing_held(ws):
+        return None
     try:
         return glance(ws.facts, ws.repo.common_dir, ws.remote)
     except GitsyncError:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import UsageError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.leases.writes import Ground
 from gitsync.domain.merge.trees import FileChange, entry_at
 from gitsync.services.leasing.desk import known_locks
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gitsync.services.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seen:
     """Some leases, with the locks that they are part of."""
 

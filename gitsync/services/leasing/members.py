@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.artifact import resolve
 from gitsync.domain.errors import FormatError, UsageError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.globs import compile_glob
 from gitsync.domain.leases.subjects import KINDS, malformed, may_be_id, parse_subject, query_of
 from gitsync.domain.names import person_of
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gitsync.storage.artifactview import Row
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Members:
     """Subjects in their canonical spelling, sorted, and what they have at a snapshot."""
 

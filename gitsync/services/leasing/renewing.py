@@ -7,10 +7,11 @@ not look any further.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, GitsyncError, RefusedError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.leases.values import RELEASED, Locks
 from gitsync.domain.names import NODES
 from gitsync.domain.objects import Oid
@@ -33,7 +34,7 @@ STOP_AFTER = 2 / 3
 _ATTEMPTS = 4
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Held:
     """What this clone holds: tokens with durations in seconds, when it last renewed them and when
     it last tried to, in seconds since the epoch by this machine's clock; the heartbeat's number
@@ -108,7 +109,7 @@ def note_leases(ws: Workspace, locks: Locks) -> tuple[int, ...]:
     return lost
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Renewed:
     """A heartbeat that the home has: its number, and the leases it keeps."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, RefusedError, UsageError
+from gitsync.domain.frozen import frozen
 from gitsync.domain.leases.acts import (
     MIN_SECONDS,
     Acquire,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 DEFAULT_SECONDS = 2 * 3600
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TakeOptions:
     """What ``lock acquire`` was asked for. ``query`` takes the first free artifact that it finds
     instead of ``subjects``; ``seconds`` is the duration. None stands for what was not said."""
@@ -58,7 +58,7 @@ class TakeOptions:
         return "ask" if self.on_request is None else self.on_request
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Taken:
     """The lease that this domain holds now; ``again``: it held it before."""
 
