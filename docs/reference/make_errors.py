@@ -84,7 +84,7 @@ NAMES = """
 """
 OTHERS = re.compile(
     rf"(?:{'|'.join(SECTIONS.split())})\.(?:{'|'.join(NAMES.split())})"
-    r"|artifacts\.(?:sqlite|db)|extensions\.[a-z]+|(?:receive|transfer)\.[a-z]+|config\.worktree|packed-refs\.new|.*-pipelines\.yml|.*\.(?:lock|pub|json)"
+    r"|artifacts\.(?:sqlite|db)|core\.(?:bare|repositoryformatversion)|extensions\.[a-z]+|(?:receive|transfer)\.[a-z]+|config\.worktree|packed-refs\.new|.*-pipelines\.yml|.*\.(?:lock|pub|json)"
 )
 
 
