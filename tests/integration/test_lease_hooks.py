@@ -14,7 +14,7 @@ from gitsync.domain.names import LOCKS_REF
 from gitsync.services.deciding import sign_commit
 from gitsync.services.heartbeats import next_beat
 from gitsync.services.hookledger import HookLedger
-from gitsync.services.leasing.glance import locks_here
+from gitsync.services.leasing.glance import NO_LEASES, locks_here, nothing_held
 from gitsync.services.sources import known_view
 from gitsync.services.staged import check_staged
 from gitsync.storage import leasecache, lockstree
@@ -294,6 +294,48 @@ def test_a_command_looks_at_the_leases_once(ledger, clone, monkeypatch):
     assert len(read) == 1
     assert "carol" in ledger.cli("james", "list").out
     assert len(read) == 2
+
+
+def test_where_nobody_holds_anything_that_is_remembered(ledger, clone, monkeypatch):
+    """A locks commit without leases is looked at once; the next one is looked at anew."""
+    word = clone.root / ".git/gitsync" / NO_LEASES
+    ws = ledger.ws("james")
+    word.unlink(missing_ok=True)
+    assert not nothing_held(ws)
+    assert locks_here(ws) is None
+    assert nothing_held(ws)
+    read = []
+    monkeypatch.setattr(StoreFacts, "commit", lambda _self, oid: read.append(oid))
+    assert locks_here(ledger.ws("james")) is None
+    assert read == []
+    monkeypatch.undo()
+    hold(ledger, "plan-bbbbbb")
+    assert not nothing_held(ws)
+    assert "carol" in ledger.cli("james", "list").out
+
+
+def test_a_poisoned_word_of_no_leases_stops_no_hook(ledger, clone):
+    hold(ledger, "plan-bbbbbb")
+    ws = ledger.ws("james")
+    tip = known_view(ws).locks
+    (clone.root / ".git/gitsync" / NO_LEASES).write_text(f"{tip}\n")
+    assert locks_here(ws) is None
+    clone.stage("plans/a.md", text(body="mine"))
+    clone.refused("commit", "-m", "x", code="lease.held")
+
+
+@pytest.mark.parametrize("damage", ["torn", "bytes", "folder"])
+def test_what_was_kept_of_no_leases_may_be_anything(ledger, clone, damage):
+    hold(ledger, "plan-bbbbbb")
+    word = clone.root / ".git/gitsync" / NO_LEASES
+    word.unlink(missing_ok=True)
+    if damage == "folder":
+        word.mkdir()
+    else:
+        word.write_bytes(b"\xff\0" if damage == "bytes" else b"")
+    assert "carol" in ledger.cli("james", "list").out
+    clone.stage("plans/a.md", text(body="mine"))
+    clone.refused("commit", "-m", "x", code="lease.held")
 
 
 @pytest.mark.parametrize("damage", ["missing", "torn", "foreign", "typed", "nested", "folder"])
