@@ -11,7 +11,8 @@ import zlib
 from typing import TYPE_CHECKING, Final
 
 from gitsync.codec.gitobjects import MAX_COMMIT_BYTES
-from gitsync.codec.packhead import HEADER_BYTES
+from gitsync.codec.packhead import HEADER_BYTES, entry_header
+from gitsync.domain.errors import FormatError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,10 +42,12 @@ def read_front(read: Callable[[int], bytes], skip: int) -> Iterator[tuple[str, b
     while room > 0:
         start = window.start + window.at
         window.need(32)
-        head = _head(window)
-        if head is None or head[1] > MAX_COMMIT_BYTES:
+        try:
+            kind, size, window.at = entry_header(window.data, window.at)
+        except FormatError:
             return
-        kind, size = head
+        if size > MAX_COMMIT_BYTES:
+            return
         base = None
         if kind == _OFS_DELTA:
             distance = _distance(window)
@@ -86,26 +89,6 @@ class _Window:
         self.at = 0
         while len(self.data) < count and (more := self._read(max(_PIECE, count))):
             self.data += more
-
-
-def _head(window: _Window) -> tuple[int, int] | None:
-    """(kind, size) of the object at the place, which then is behind them; None for none."""
-    data, at = window.data, window.at
-    size, shift, kind = 0, 4, 0
-    for step in range(10):
-        if at >= len(data):
-            return None
-        byte = data[at]
-        at += 1
-        if step == 0:
-            kind, size = byte >> 4 & 7, byte & 0xF
-        else:
-            size |= (byte & 0x7F) << shift
-            shift += 7
-        if not byte & 0x80:
-            window.at = at
-            return kind, size
-    return None
 
 
 def _distance(window: _Window) -> int:

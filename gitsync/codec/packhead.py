@@ -85,7 +85,19 @@ def _inflate(data: bytes, at: int, size: int) -> tuple[bytes, int]:
 
 
 def _entry(data: bytes, at: int) -> tuple[int, int, int]:
-    """(kind, size, offset of the deflated bytes) of the object at ``at``."""
+    """(kind, size, offset of the deflated bytes) of the whole object at ``at``."""
+    kind, size, behind = entry_header(data, at)
+    if kind not in _NAMES:
+        raise FormatError("bundle.pack", "the manifest is not at the pack's beginning")
+    return kind, size, behind
+
+
+def entry_header(data: bytes, at: int) -> tuple[int, int, int]:
+    """(kind as a number, size in bytes, offset behind it) of the object at ``at``.
+
+    Raises CutError where ``data`` ends too early, FormatError ``bundle.pack`` for a size that
+    cannot be.
+    """
     size, shift, kind = 0, 4, 0
     for place in range(10):
         if at + place >= len(data):
@@ -97,7 +109,5 @@ def _entry(data: bytes, at: int) -> tuple[int, int, int]:
             size |= (byte & 0x7F) << shift
             shift += 7
         if not byte & 0x80:
-            if kind not in _NAMES:
-                raise FormatError("bundle.pack", "the manifest is not at the pack's beginning")
             return kind, size, at + place + 1
     raise FormatError("bundle.pack", "an object of the manifest has an impossible size")
