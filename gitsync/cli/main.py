@@ -24,10 +24,10 @@ CLOSED_PIPE = 141
 
 def entry() -> None:
     """The console script."""
+    _open_standard_files()
     # Asked by scripts all the time, so it is answered before anything is imported.
-    if sys.argv[1:] == ["--version"]:
-        sys.stdout.write(f"gitsync {__version__}\n")
-        sys.exit(0)
+    if sys.argv[1:] == ["--version"] and _said(f"gitsync {__version__}\n"):
+        os._exit(0)
     # Git calls its merge driver once a file, with nothing of the command line's to be shown.
     if sys.argv[1:2] == ["merge-driver"]:
         from gitsync.hooks.merge_driver import main
@@ -40,6 +40,28 @@ def entry() -> None:
     code = run(sys.argv[1:], scan=_begin_scan(sys.argv[1:]))
     # All is written and flushed; taking the interpreter apart would cost every command 3 ms.
     os._exit(code)
+
+
+def _open_standard_files() -> None:
+    """Have something behind descriptors 0 to 2, as git does: a file that was opened in the place
+    of one that is closed would be written into by whoever means the terminal."""
+    for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(fd, mode, closefd=False))
+
+
+def _said(text: str) -> bool:
+    """Whether a text was written; where not, the command line as a whole says why."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError:
+        return False
+    return True
 
 
 def _begin_scan(args: Sequence[str]) -> WorkScan | None:
