@@ -114,9 +114,9 @@ def test_prose_about_a_result_is_broken_on_a_terminal_and_whole_elsewhere():
             ],
         ),
         (
-            "let it last shorter: --for 4h, and renew it as you go, by the hour: gitsync lock renew",
+            "let it last shorter: --for 4h, and renew it as you go, hourly: gitsync lock renew",
             [
-                "let it last shorter: --for 4h, and renew it as you go, by the hour:",
+                "let it last shorter: --for 4h, and renew it as you go, hourly:",
                 "gitsync lock renew",
             ],
         ),
