@@ -48,7 +48,7 @@ def show(out: Output, error: GitsyncError, *, as_json: bool) -> int:
         for line in more:
             out.told(" " * 7, line, " " * 7)
         for at, line in enumerate((error.hint or "").splitlines()):
-            out.note("hint:  " if at == 0 else "       ", line)
+            out.told("hint:  " if at == 0 else " " * 7, line, " " * 7, hint=True)
     return int(error.kind)
 
 

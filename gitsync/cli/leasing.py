@@ -69,6 +69,8 @@ def run_acquire(app: App, options: Acquire) -> None:
         return
     word = "is yours already" if taken.again else "is yours"
     app.out.wrapped(f"{', '.join(lease.subjects)} {word}: lease {lease.token}", "  ", "")
+    if taken.again and options.note and note != lease.note:
+        app.out.wrapped(f"its note stays as it was: {lease.note or 'none'}", "  ", "")
     app.out.line(f"commands of this clone keep it; without any it lapses in {span(lease.seconds)}")
     app.out.steps(
         "Next:",

@@ -88,13 +88,13 @@ class Output:
         """One line about the result, to standard error."""
         self._write(self.streams.stderr, pieces)
 
-    def told(self, first: Piece, value: str, indent: str) -> None:
+    def told(self, first: Piece, value: str, indent: str, *, hint: bool = False) -> None:
         """Prose to standard error after ``first``: broken to the width of a terminal, and one line
-        elsewhere, for programs that look for words in it."""
+        elsewhere, for programs that look for words in it. The commands of a ``hint`` stay whole."""
         lines = [text.clean(value)]
         if self.streams.stderr.isatty():
             room = (self.width if self.tty else max(40, _columns(self.env))) - text.width(indent)
-            lines = list(text.wrap(lines[0], room))
+            lines = list((text.wrap_hint if hint else text.wrap)(lines[0], room))
         for at, line in enumerate(lines):
             self.note(indent if at else first, line)
 

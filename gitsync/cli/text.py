@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 TAB_CELLS = 4
+# What a command in a hint begins with, and the words that one may follow.
+_PROGRAMS = frozenset(
+    ("gitsync", "git", "ssh", "ssh-add", "ssh-keygen", "cd", "chmod", "mv", "rm", "pip", "export")
+)
+_JOINTS = frozenset(("or", "then", "run"))
 # Joiners shape letters in several scripts and in emoji, and cannot move the cursor.
 _HARMLESS = frozenset("\u200c\u200d\u00a0\u3000")
 
@@ -79,14 +84,44 @@ def wrap(text: str, cells: int) -> Iterator[str]:
 
     Ids, paths and commands are to be copied, so no word is ever broken.
     """
+    yield from _filled(text.split(" "), cells)
+
+
+def wrap_hint(text: str, cells: int) -> Iterator[str]:
+    """As :func:`wrap`, but a command in ``text`` stays whole too, to be copied: from the name of a
+    program, or an option, where a part of the sentence begins, to where that part ends."""
+    yield from _filled(_parts(text), cells)
+
+
+def _filled(words: Iterable[str], cells: int) -> Iterator[str]:
     line = ""
-    for word in text.split(" "):
+    for word in words:
         if line and width(line) + 1 + width(word) > cells:
-            yield line
+            yield line.rstrip()
             line = word
         else:
             line = f"{line} {word}" if line else word
     yield line
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The words of a hint, each command as one of them."""
+    command: list[str] = []
+    begins = True
+    for word in text.split(" "):
+        if command and not word:  # a comment follows
+            yield " ".join(command)
+            command = []
+        if command or (begins and (word in _PROGRAMS or word.startswith("--"))):
+            command.append(word)
+            if word.endswith((",", ";")) and not sum(one.count("'") for one in command) % 2:
+                yield " ".join(command)
+                command = []
+        else:
+            yield word
+        begins = word.endswith((":", ",", ";")) or word in _JOINTS
+    if command:
+        yield " ".join(command)
 
 
 def shell_word(text: str) -> str:

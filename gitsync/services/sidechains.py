@@ -25,12 +25,27 @@ def rolled_back(side: str, lost: Oid | None) -> VerificationError:
     )
 
 
+def misplaced(side: str, why: VerificationError, good: Oid | None) -> VerificationError:
+    """The error for a ref, ``receipts`` or ``locks``, that points to something else than a
+    commit; ``good`` is the newest of its commits that is known to be sound."""
+    ref = LOCKS_REF if side == "locks" else receipts_ref(DEFAULT_SPACE)
+    return VerificationError(
+        why.code,
+        f"the {side} ref is damaged: {why.message}",
+        hint="put the ref back to where it was sound, from any clone that has it:\n"
+        f"git push --force HOME {good or 'ID'}:{ref}",
+    )
+
+
 class SideChain:
     """One first-parent chain beside ``common``, read back to where it was last verified.
 
     ``verified`` is the tip that was seen last; ``recorded`` the one that the last verified
     snapshot names. They differ: refs are not read in one moment, so a tip may have been seen that
     belongs to a later snapshot, which then names an earlier one.
+
+    Raises VerificationError ``<receipts|locks>.rolled-back``, or ``object.kind`` for a tip that is
+    no commit.
     """
 
     def __init__(
@@ -55,7 +70,12 @@ class SideChain:
             missing.discard(oid)
             if recorded is not None and not missing:
                 break
-            parents = facts.commit(oid).parents
+            try:
+                parents = facts.commit(oid).parents
+            except VerificationError as error:
+                if oid != tip or error.code != "object.kind":
+                    raise
+                raise misplaced(what, error, verified or recorded) from None
             oid = parents[0] if parents else None
         if missing:
             raise rolled_back(self._what, verified if verified in missing else missing.pop())

@@ -16,7 +16,7 @@ from gitsync.services.news import Follower, News, Trouble
 from gitsync.storage.watching import FileWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from gitsync.domain.lint import Finding
@@ -38,10 +38,19 @@ class WatchOptions:
 
 @frozen
 class Linted:
-    """A file that was saved, and what is wrong with it: nothing, if it was before."""
+    """A file that was saved, and what is wrong with it: nothing, if it was before. Then ``gone``
+    says that it was deleted."""
 
     path: str
     findings: tuple[Finding, ...]
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fine:
+    """Files that were saved together, of which none is wrong or was."""
+
+    paths: tuple[str, ...]
 
 
 @frozen
@@ -51,7 +60,7 @@ class Watching:
     root: Path
 
 
-Told = News | Trouble | Linted
+Told = News | Trouble | Linted | Fine
 Event = Told | Watching
 
 
@@ -60,7 +69,7 @@ def watch(opened: Callable[[], Workspace], options: WatchOptions) -> Iterator[Ev
     ws = opened()
     host, root = ws.host, ws.work_tree().root
     follower = Follower(ws)
-    wrong: dict[str, tuple[Finding, ...]] = {}
+    saved = _Saved(ws)
     heard = True
     due = host.monotonic()
     with FileWatch(root, polling=options.polling) as files:
@@ -77,19 +86,47 @@ def watch(opened: Callable[[], Workspace], options: WatchOptions) -> Iterator[Ev
                 heard = not troubled
                 due = host.monotonic() + options.interval
             left = due - host.monotonic() if options.fetch else options.interval
-            for path in sorted(files.wait(left)):
-                if not path.endswith((".md", ".markdown")):
-                    continue
-                found = _lint(ws, path)
-                if found or path in wrong:
-                    yield Linted(path, found)
-                wrong.pop(path, None)
-                if found:
-                    wrong[path] = found
+            yield from saved.look(files.wait(left))
 
 
-def _lint(ws: Workspace, path: str) -> tuple[Finding, ...]:
-    root = ws.work_tree().root
-    if not (root / path).exists():
-        return ()
-    return lint_paths(replace(ws.host, cwd=root), [path]).findings
+class _Saved:
+    """What was told of the files here: which are wrong, and how each lay on the disk then."""
+
+    def __init__(self, ws: Workspace) -> None:
+        self._root = ws.work_tree().root
+        self._host = replace(ws.host, cwd=self._root)
+        self._wrong: set[str] = set()
+        self._seen: dict[str, tuple[int, int, int]] = {}
+
+    def look(self, paths: Iterable[str]) -> Iterator[Linted | Fine]:
+        """Lint what was saved. The system also tells of a file whose owner or mode changed."""
+        fine = []
+        for path in sorted(paths):
+            if not path.endswith((".md", ".markdown")):
+                continue
+            here = self._on_disk(path)
+            if here is not None and here == self._seen.get(path):
+                continue
+            found = lint_paths(self._host, [path]).findings if here is not None else ()
+            if found or path in self._wrong:
+                yield Linted(path, found, gone=here is None)
+            elif here is not None:
+                fine.append(path)
+            self._note(path, here, wrong=bool(found))
+        if fine:
+            yield Fine(tuple(fine))
+
+    def _note(self, path: str, here: tuple[int, int, int] | None, *, wrong: bool) -> None:
+        self._wrong.discard(path)
+        self._seen.pop(path, None)
+        if wrong:
+            self._wrong.add(path)
+        if here is not None:
+            self._seen[path] = here
+
+    def _on_disk(self, path: str) -> tuple[int, int, int] | None:
+        try:
+            found = (self._root / path).stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns

@@ -244,7 +244,6 @@ def test_mistakes(tasks):
         (("acquire", "query:sort:title"), "not what changed nor an order"),
         (("acquire", "story-c", "--for", "soon"), "no duration"),
         (("acquire", "story-c", "--offline-until", "2020-01-01"), "lies in the past"),
-        (("release", "9"), "names no lease of yours"),
         (("answer", "carol/x", "perhaps"), "perhaps"),
         (("show", "9"), "names no lease"),
     ]:
@@ -264,6 +263,28 @@ def test_an_empty_name_is_no_lease_s(tasks):
     assert lock(tasks, "james", "who", "story-c").code == 0
 
 
+def test_who_holds_nothing_gets_one_answer_whatever_is_to_be_done_with_it(tasks, document):
+    lock(tasks, "carol", "acquire", "story-d")
+    for args in (("renew",), ("release",), ("release", "9"), ("release", "story-c")):
+        ran = lock(tasks, "james", *args)
+        assert (ran.code, ran.err.splitlines()[0]) == (1, "error: this clone holds no lease")
+        assert document(lock(tasks, "james", *args, "--json").err, "error")["code"] == "lease.none"
+    lock(tasks, "james", "acquire", "story-c")
+    ran = lock(tasks, "james", "release", "9")  # a name that none has is a slip of the hand
+    assert (ran.code, "9 names no lease of yours" in ran.err) == (2, True)
+
+
+def test_a_note_is_given_when_a_lease_is_taken(tasks, document):
+    """Whoever writes another one is told that others go on seeing the first."""
+    lock(tasks, "james", "acquire", "story-c", "--note", "splitting it")
+    ran = lock(tasks, "james", "acquire", "story-c", "--note", "on holiday")
+    assert "is yours already: lease 1\nits note stays as it was: splitting it\n" in ran.out
+    ran = lock(tasks, "james", "acquire", "story-c", "--note", "splitting it")
+    assert "note" not in ran.out
+    found = document(lock(tasks, "james", "acquire", "story-c", "--json").out, "lock")
+    assert found["lease"]["note"] == "splitting it"
+
+
 def test_what_another_holds_is_given_back_by_nobody_else(tasks):
     lock(tasks, "james", "acquire", "story-c")
     for name in ("1", "story-cccccc"):
@@ -274,8 +295,13 @@ def test_what_another_holds_is_given_back_by_nobody_else(tasks):
 
 @pytest.mark.parametrize(
     "more",
-    [("--for", "9h"), ("--on-request", "deny"), ("--offline-until", "2099-01-01")],
-    ids=["longer", "answer", "offline"],
+    [
+        ("--for", "9h"),
+        ("--on-request", "deny"),
+        ("--offline-until", "2099-01-01"),
+        ("--escalate-to", "carol"),
+    ],
+    ids=["longer", "answer", "offline", "others"],
 )
 def test_a_lease_on_other_terms_is_not_what_was_asked_for(tasks, more):
     """Nobody goes away for the week on a lease of two hours."""
@@ -285,7 +311,7 @@ def test_a_lease_on_other_terms_is_not_what_was_asked_for(tasks, more):
         assert "is yours already: lease 1" in lock(tasks, "james", "acquire", "story-c", *fine).out
     ran = lock(tasks, "james", "acquire", "story-c", *more)
     assert (ran.code, ran.out) == (1, "")
-    assert "on other terms: for 3h, others get 'wait'" in ran.err
+    assert "on other terms: for 3h, others get 'wait', and nobody may answer" in ran.err
     assert "gitsync lock release 1" in ran.err
 
 

@@ -123,6 +123,41 @@ def test_a_file_is_linted_when_it_is_saved(ledger, watched):
     assert running.stop() == 130
 
 
+def test_a_saved_file_without_a_fault_is_told_once_a_change(ledger, watched):
+    shared(ledger)
+    running = watched("--offline")
+    folder = ledger.folder("james") / "plans"
+    (folder / "p.md").write_bytes(plan(status="committed"))
+    assert running.until("p.md").endswith("  plans/p.md fine")
+    (folder / "p.md").chmod(0o600)  # the system tells of this, and nothing was saved
+    (folder / "p.txt").write_text("no Markdown")
+    (folder / "p.md").unlink()  # nothing is said of what was fine and is gone
+    (folder / "q.md").write_bytes(plan("plan-bbbbbc", status="nonsense"))
+    assert "nonsense" in running.lines.get(timeout=SECONDS)
+    (folder / "q.md").unlink()
+    assert running.lines.get(timeout=SECONDS).endswith("  plans/q.md was deleted")
+    for number in range(7):
+        (folder / f"{number}.md").write_text("Just text.\n")
+    end = time.monotonic() + SECONDS
+    told = 0
+    while told < 7 and time.monotonic() < end:
+        line = running.lines.get(timeout=SECONDS)
+        assert line.endswith(" fine")
+        told += int(line.split()[1]) if line.endswith(" files fine") else 1
+    assert told == 7
+    assert running.lines.empty()
+    assert running.stop() == 130
+
+
+def test_a_saved_file_without_a_fault_is_an_event_without_problems(ledger, watched):
+    shared(ledger)
+    running = watched("--offline", "--json")
+    (ledger.folder("james") / "plans/p.md").write_bytes(plan(status="committed"))
+    found = read_document(running.until("p.md"), "watch")
+    assert (found["event"], found["path"], found["problems"]) == ("file", "plans/p.md", [])
+    assert running.stop() == 130
+
+
 def test_a_home_that_is_away_is_said_once_and_events_are_documents(ledger, watched):
     shared(ledger)
     running = watched("--interval", "1s", "--json")

@@ -126,6 +126,15 @@ def test_every_part_of_an_error_reaches_json(failing, document):
     assert failing(error).err == "error: f.md:3:4 (id): bad\nhint:  mend it\n"
 
 
+def test_a_long_hint_is_broken_on_a_terminal(failing):
+    mend = "restore it from any clone that has it, or from a stick that somebody keeps: git fetch"
+    error = FormatError("a.b", "bad", hint=f"{mend}\ngit push HOME {'1' * 40}:refs/heads/gitsync/x")
+    shown = failing(error, tty=True, COLUMNS="80", PAGER="cat", NO_COLOR="1").err.splitlines()
+    assert shown[1] == "hint:  restore it from any clone that has it, or from a stick that somebody"
+    assert shown[2] == "       keeps: git fetch"
+    assert shown[3] == f"       git push HOME {'1' * 40}:refs/heads/gitsync/x"
+
+
 def test_a_bug_is_one_line_and_a_file(failing, isolated, document):
     ran = failing(ZeroDivisionError("\x1b[31moops"))
     assert ran.code == 70

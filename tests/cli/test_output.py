@@ -95,6 +95,64 @@ def test_prose_about_a_result_is_broken_on_a_terminal_and_whole_elsewhere():
     assert out.streams.stderr.getvalue().splitlines()[1].startswith(" " * 7 + "james")
 
 
+@pytest.mark.parametrize(
+    ("hint", "lines"),
+    [
+        ("gitsync resolve " + "a" * 70, ["gitsync resolve " + "a" * 70]),
+        (
+            "take it over all the same, when you have asked: gitsync claim plan-k7x --take-over",
+            [
+                "take it over all the same, when you have asked:",
+                "gitsync claim plan-k7x --take-over",
+            ],
+        ),
+        (
+            "ask james, or, in the role for it: gitsync lock break 1 --reason WHY; tell him so",
+            [
+                "ask james, or, in the role for it: gitsync lock break 1 --reason WHY;",
+                "tell him so",
+            ],
+        ),
+        (
+            "let it last shorter: --for 4h, and renew it as you go, hourly: gitsync lock renew",
+            [
+                "let it last shorter: --for 4h, and renew it as you go, hourly:",
+                "gitsync lock renew",
+            ],
+        ),
+        (
+            "gitsync resolve   # lists what conflicts and settles it; then, at last, also: git log",
+            [
+                "gitsync resolve   # lists what conflicts and settles it; then, at last,",
+                "also: git log",
+            ],
+        ),
+        (
+            "sign again with git and ssh-keygen, or with gitsync, whatever of the three you have",
+            [
+                "sign again with git and ssh-keygen, or with gitsync, whatever of the",
+                "three you have",
+            ],
+        ),
+    ],
+)
+def test_a_hint_is_broken_around_its_commands(hint, lines):
+    out, _ = terminal("80", tty=True)
+    out.told("hint:  ", hint, " " * 7, hint=True)
+    shown = out.streams.stderr.getvalue().splitlines()
+    assert [line[7:] for line in shown] == lines
+    out, _ = terminal("80")
+    out.told("hint:  ", hint, " " * 7, hint=True)
+    assert out.streams.stderr.getvalue() == f"hint:  {hint}\n"
+
+
+@given(st.lists(st.sampled_from(["git", "log", "--all", "a:", "b,", "c;", "'d,", "e'", "", "or"])))
+def test_a_broken_hint_has_the_words_it_had(words):
+    for cells in (10, 30):
+        shown = " ".join(text.wrap_hint(" ".join(words), cells))
+        assert shown.split() == " ".join(words).split()
+
+
 def test_a_table_fits_and_cuts_or_goes_on_in_its_last_column():
     out, stream = terminal("80", tty=True)
     out.table(("A", "B"), [("x", "word " * 30), ("longer", "y")])

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitsync.domain.errors import EnvironmentFault, UsageError
+from gitsync.domain.errors import EnvironmentFault, RefusedError
 from gitsync.hooks import post_receive
 from gitsync.services import artifacts, authoring, clonehooks, copies, homehooks, rosters
 from gitsync.services.carrying import creating, looking, rounds, sticks, taking
@@ -631,8 +631,8 @@ def _leased(ledger: Ledger) -> None:
 def _give_back(ledger: Ledger) -> object:
     try:
         return release(ledger.ws("james"), ())
-    except UsageError as error:
-        if error.code != "lease.unknown":
+    except RefusedError as error:
+        if error.code != "lease.none":
             raise
         return None  # killed in its last steps it was complete
 

@@ -515,6 +515,29 @@ def test_a_missing_or_unreadable_locks_ref_means_no(ledger, hand):
     assert hand.rule("carol/edit") == "ledger.accepted"
 
 
+@pytest.mark.parametrize("kind", ["tag", "blob", "tree"])
+def test_a_locks_ref_that_points_to_no_commit_names_where_it_was_sound(ledger, hand, kind):
+    ledger.pull("james")
+    edit(hand, "carol", "free.md")
+    tip = hand.repo.refs.get(LOCKS_REF)
+    wrong = {"tag": "common@1", "blob": "common:free.md", "tree": "common^{tree}"}[kind]
+    # Git itself refuses to put such a thing on a branch.
+    (ledger.hub / LOCKS_REF).write_text(git(ledger.hub, "rev-parse", wrong) + "\n")
+    for look in (ledger.witness, lambda: ledger.pull("james")):
+        with pytest.raises(VerificationError) as error:
+            look()
+        assert error.value.code == "object.kind"
+        assert error.value.message.startswith("the locks ref is damaged: ")
+        assert f"is a {kind}, not a commit" in error.value.message
+        hint = error.value.hint or ""
+        command = hint.splitlines()[-1].replace("HOME", "origin").split()
+        assert command[:3] == ["git", "push", "--force"]
+    git(ledger.folder("james"), *command[1:])
+    assert hand.repo.refs.get(LOCKS_REF) == tip
+    ledger.witness()
+    assert hand.rule("carol/edit") == "ledger.accepted"
+
+
 @pytest.mark.parametrize("what", ["beats", "leases", "requests"])
 def test_a_state_of_the_locks_has_one_tree(ledger, hand, what):
     """What is empty is left out, else one state could be written in two ways."""

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
     from gitsync.cli.app import App
     from gitsync.services.carrying.inbox import Arrived, Rejected
-    from gitsync.services.news import News
-    from gitsync.services.watch import Told
+    from gitsync.services.news import News, Trouble
+    from gitsync.services.watch import Linted, Told
 
 _SHOWN = 40
+_FILES = 5  # of those that are fine; a pull may bring a thousand
 
 
 @frozen
@@ -47,7 +48,8 @@ def run(app: App, options: Options) -> None:
         if isinstance(event, Watching):
             app.out.note(f"watching {event.root}; Ctrl-C stops")
         elif app.json:
-            app.out.json_event(app.document("watch", **_fields(app, event)))
+            for fields in _events(app, event):
+                app.out.json_event(app.document("watch", **fields))
         else:
             _line(app, event)
         app.out.streams.stdout.flush()
@@ -88,7 +90,15 @@ def _parcel(app: App, event: Arrived | Rejected) -> dict[str, Any]:
     return {"event": "bundle", "at": at, "bundle": taken_fields(event.taken)}
 
 
-def _fields(app: App, event: Told) -> dict[str, Any]:
+def _events(app: App, event: Told) -> list[dict[str, Any]]:
+    from gitsync.services.watch import Fine, Linted
+
+    if isinstance(event, Fine):
+        return [_fields(app, Linted(path, ())) for path in event.paths]
+    return [_fields(app, event)]
+
+
+def _fields(app: App, event: News | Trouble | Linted) -> dict[str, Any]:
     from gitsync.codec.receipts import moment
     from gitsync.services.news import News
     from gitsync.services.watch import Linted
@@ -114,7 +124,7 @@ def _fields(app: App, event: Told) -> dict[str, Any]:
 
 def _line(app: App, event: Told) -> None:
     from gitsync.services.news import News
-    from gitsync.services.watch import Linted
+    from gitsync.services.watch import Fine, Linted
 
     clock = time.strftime("%H:%M:%S", time.localtime(app.host.now()))
     out = app.out
@@ -122,10 +132,16 @@ def _line(app: App, event: Told) -> None:
         out.line(f"{clock}  {event.change.id} {_said(event)} ({event.position})")
     elif isinstance(event, Linted):
         if not event.findings:
-            out.line(f"{clock}  {event.path} is in order again")
+            now = "was deleted" if event.gone else "is in order again"
+            out.line(f"{clock}  {event.path} {now}")
         for one in event.findings:
             place = f"{event.path}:{one.where.line}" if one.where.line else event.path
             out.line(f"{clock}  ", Styled(place, "yellow"), f" {one.message}")
+    elif isinstance(event, Fine):
+        for path in event.paths if len(event.paths) <= _FILES else ():
+            out.line(f"{clock}  {path} fine")
+        if len(event.paths) > _FILES:
+            out.line(f"{clock}  {len(event.paths)} files fine")
     else:
         out.line(f"{clock}  ", Styled("nothing was heard: ", "yellow"), event.why)
 
@@ -157,8 +173,9 @@ command = define(
     Options,
     help="""Tell what changes as it happens: files that you save, snapshots, what others work on.
 
-    Saved files are linted. The home is asked every 30 seconds, and what it shows is verified; no
-    file and no branch of yours is moved. With --json each event is a document on a line.""",
+    Saved files are linted; of one that is fine, the time and the name are told. The home is asked
+    every 30 seconds, and what it shows is verified; no file and no branch of yours is moved. With
+    --json each event is a document on a line.""",
     example="gitsync watch\ngitsync watch --interval 2s --json\ngitsync watch --inbox /media/stick",
     params=(
         duration_option("--interval", help="How often to ask the home, say 2s or 5m."),

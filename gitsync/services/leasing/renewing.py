@@ -87,6 +87,14 @@ def _write(ws: Workspace, held: Held) -> None:
     write_atomic(ws.repo.state_dir / FILE, json.dumps(asdict(held)).encode() + b"\n", sync=True)
 
 
+def none_held() -> RefusedError:
+    """The error where there is nothing to keep or to give back."""
+    return RefusedError(
+        "lease.none", "this clone holds no lease",
+        hint="gitsync lock list   # who holds what\ngitsync lock acquire SUBJECT",
+    )  # fmt: skip
+
+
 def note_leases(ws: Workspace, locks: Locks) -> tuple[int, ...]:
     """Note which leases are ours; returns the tokens that were ours and are no longer."""
     mine = {
@@ -124,9 +132,7 @@ def renew(ws: Workspace) -> Renewed:
     """
     held = held_here(ws)
     if held is None or not held.tokens:
-        raise RefusedError(
-            "lease.none", "this clone holds no lease", hint="gitsync lock acquire SUBJECT"
-        )
+        raise none_held()
     now = ws.host.seconds()
     held = replace(held, tried=now)
     _write(ws, held)

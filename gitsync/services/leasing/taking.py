@@ -24,7 +24,7 @@ from gitsync.services.leasing.claims import Claim, forget_claim, keep_claim, kep
 from gitsync.services.leasing.desk import Desk
 from gitsync.services.leasing.members import Members, check_spelling, members_of
 from gitsync.services.leasing.reach import Reach
-from gitsync.services.leasing.renewing import note_leases
+from gitsync.services.leasing.renewing import none_held, note_leases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -167,15 +167,17 @@ def _same(mine: Lease, lease: Lease) -> bool:
 
 def _check_terms(mine: Lease, options: TakeOptions) -> None:
     """Nobody is told that they have what they asked for, when they have something else."""
-    if (options.duration <= mine.seconds or options.seconds is None) and options.on_request in {
-        None,
-        mine.on_request,
-    }:
+    if (
+        (options.duration <= mine.seconds or options.seconds is None)
+        and options.on_request in {None, mine.on_request}
+        and set(options.escalate) <= set(mine.escalate)
+    ):
         return
+    others = ", ".join(mine.escalate) or "nobody"
     raise RefusedError(
         "lease.differs",
         f"lease {mine.token} is yours already, on other terms: for {span(mine.seconds)}, others"
-        f" get '{mine.on_request}'",
+        f" get '{mine.on_request}', and {others} may answer in your place",
         hint="keep it as it is, without these options; or take it anew:\n"
         f"gitsync lock release {mine.token}, then gitsync lock acquire",
     )
@@ -247,14 +249,17 @@ def send_claims(ws: Workspace) -> tuple[list[Taken], list[tuple[str, str]]]:
 
 def find(locks: Locks, texts: Sequence[str], me: str, *, mine: bool) -> list[Lease]:
     """The leases that ``texts`` name: tokens, subjects, ids that a lease covers; with ``mine``
-    none names all of this domain's own. Raises UsageError ``lease.unknown``, RefusedError
-    ``lease.not-yours``."""
+    none names all of this domain's own.
+
+    Raises UsageError ``lease.unknown`` for a name that none has, RefusedError ``lease.not-yours``
+    and, where nothing of one's own could be meant, ``lease.none``.
+    """
     every = [one for one in locks.leases.values() if not one.released]
     own = [one for one in every if not mine or person_of(one.holder) == person_of(me)]
     if not texts:
         found = [one for one in own if one.holder == me] if mine else []
         if not found:
-            raise UsageError("lease.unknown", "you hold no lease", hint="gitsync lock list")
+            raise none_held()
         return found
     chosen: dict[int, Lease] = {}
     for text in texts:
@@ -265,6 +270,8 @@ def find(locks: Locks, texts: Sequence[str], me: str, *, mine: bool) -> list[Lea
             foreign = next((one for one in every if _named(one, text)), None)
             if foreign is not None:
                 raise not_yours(foreign, me)
+            if mine and not own:
+                raise none_held()
             raise UsageError(
                 "lease.unknown",
                 f"{text[:80] or repr(text)} names no lease" + (" of yours" if mine else ""),
@@ -294,7 +301,7 @@ def _bare(text: str) -> str:
 def release(ws: Workspace, texts: tuple[str, ...]) -> tuple[Lease, ...]:
     """Give back leases of one's own; without ``texts`` all of this domain's.
 
-    Raises UsageError ``lease.unknown``, RefusedError ``lease.not-yours``.
+    Raises UsageError ``lease.unknown``, RefusedError ``lease.none``, ``lease.not-yours``.
     """
     desk = Desk.open(ws)
     wanted = find(desk.locks, texts, ws.me(), mine=True)
