@@ -46,7 +46,7 @@ class Linted:
     gone: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fine:
     """Files that were saved together, of which none is wrong or was."""
 
