@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gitsync.services.witness import WitnessReport
     from gitsync.services.workspace import Workspace
     from tests.integration.carrykit import Meeting
+    from tests.mountkit import Mounts
 
 START = 1_767_225_600  # 2026-01-01T00:00:00Z
 PEOPLE = ("alice", "james", "carol")
@@ -312,3 +313,16 @@ def meeting(_meeting: Path, tmp_path: Path, clock: Clock) -> Meeting:
     from tests.integration.carrykit import copy
 
     return copy(_meeting, tmp_path / "meeting", clock)
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Iterator[Mounts]:
+    """Mount an empty disk of a kind, or skip with the reason: ``mounted("vfat")``; unmounted again
+    however the test ends."""
+    from tests.mountkit import Mounts
+
+    mounts = Mounts(tmp_path)
+    try:
+        yield mounts
+    finally:
+        mounts.close()

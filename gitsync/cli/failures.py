@@ -23,12 +23,19 @@ _NAMES = {
     Kind.BUG: "bug",
     Kind.INTERRUPTED: "interrupted",
 }
+_GONE = ("disk.failed", "check that the disk is in, and mounted")
 _OS_ERRORS = {
     errno.ENOSPC: ("disk.full", "free some space, then run it again"),
     errno.EDQUOT: ("disk.full", "free some space, then run it again"),
     errno.EROFS: ("disk.read-only", "work in a folder that can be written"),
     errno.EACCES: ("file.denied", "check who owns the file and who may write it"),
     errno.EPERM: ("file.denied", "check who owns the file and who may write it"),
+    # A stick that was pulled out, or whose driver died, is a folder that answers nothing.
+    errno.EIO: _GONE,
+    errno.ENOTCONN: _GONE,
+    errno.ENODEV: _GONE,
+    errno.ENXIO: _GONE,
+    errno.ESTALE: _GONE,
 }
 
 

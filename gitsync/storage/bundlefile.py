@@ -236,10 +236,12 @@ def write_bundle(
         sync_folder(target.parent)
         index = target.with_name(target.name + volumes.SUFFIX)
         write_new(index, volumes.encode(tuple(part for _, part in parts)))
-    except BaseException:
+    except BaseException as error:
         for path in (*(draft for draft, _ in waiting), *done):
             with suppress(EnvironmentFault):
                 remove_file(path)
+        if isinstance(error, EnvironmentFault) and error.code == "disk.file-too-large":
+            error.hint = "have it cut into volumes: --split 2G"
         raise
     return Written(tuple(parts), index)
 

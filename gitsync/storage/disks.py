@@ -12,8 +12,9 @@ from gitsync.domain.errors import EnvironmentFault
 # How the kernel writes a blank, a tab, a line break and a backslash in a name.
 _OCTAL = re.compile(r"\\([0-7]{3})")
 _MOUNTS: Final = Path("/proc/self/mountinfo")
-#: File systems whose files end below 4 GiB.
-_FAT: Final = frozenset({"vfat", "msdos", "umsdos"})
+#: File systems whose files end below 4 GiB, as Linux, BSD and drivers in user space name them; of
+#: these the kernel says ``fuse.`` and what the driver calls itself. exFAT has no such limit.
+_FAT: Final = frozenset({"vfat", "msdos", "umsdos", "msdosfs", "fat", "fat32", "fusefat"})
 FAT_LIMIT: Final = (4 << 30) - (1 << 20)
 
 
@@ -50,4 +51,9 @@ def file_system(folder: Path) -> str:
 
 def split_for(path: Path) -> int | None:
     """The size in bytes above which a file at ``path`` has to be cut, None for no limit."""
-    return FAT_LIMIT if file_system(path.parent) in _FAT else None
+    return FAT_LIMIT if is_fat(file_system(path.parent)) else None
+
+
+def is_fat(kind: str) -> bool:
+    """Whether a file system of this name is FAT."""
+    return kind.removeprefix("fuse.") in _FAT

@@ -125,7 +125,13 @@ def _fill(fd: int, pieces: Iterable[bytes]) -> None:
 def _write(fd: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:  # the kernel may take less than it is given
-        rest = rest[os.write(fd, rest) :]
+        try:
+            rest = rest[os.write(fd, rest) :]
+        except PermissionError as error:
+            # A file that is open for writing may be written: fusefat says so of a full disk.
+            if os.fstatvfs(fd).f_bavail * os.fstatvfs(fd).f_frsize >= len(rest):
+                raise
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
 
 
 def sync_file(fd: int, path: Path) -> None:

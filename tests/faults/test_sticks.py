@@ -14,49 +14,7 @@ from gitsync.domain.errors import EnvironmentFault
 from gitsync.services.carrying.sticks import StickOptions, sync
 from gitsync.storage import disks, effects
 from tests.integration import invariants
-
-MIB = 1 << 20
-MAKERS = {
-    "vfat": ["mkfs.vfat"], "exfat": ["mkfs.exfat"], "ext4": ["mkfs.ext4", "-q", "-F"],
-}  # fmt: skip
-
-
-def ran(*command: str) -> str:
-    """An error of a program, or nothing."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    except FileNotFoundError:
-        return f"{command[0]} is not installed"
-    return "" if done.returncode == 0 else (done.stderr or done.stdout).strip().splitlines()[0]
-
-
-@pytest.fixture
-def mounted(tmp_path):
-    """Mount something at a folder, or skip with the reason; unmounted afterwards."""
-    points = []
-
-    def mount(kind: str, size: int = 64 * MIB):
-        if os.geteuid() != 0:
-            pytest.skip("mounting needs root; faults are injected in the tests below")
-        point = tmp_path / f"mount-{kind}"
-        point.mkdir()
-        if kind == "tmpfs":
-            said = ran("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(point))
-        else:
-            image = tmp_path / f"{kind}.img"
-            with image.open("wb") as file:
-                file.truncate(size)
-            said = ran(*MAKERS[kind], str(image)) or ran(
-                "mount", "-o", "loop", str(image), str(point)
-            )
-        if said:
-            pytest.skip(f"no {kind} here ({said}); faults are injected in the tests below")
-        points.append(point)
-        return point
-
-    yield mount
-    for point in points:
-        subprocess.run(["umount", "-l", str(point)], check=False)
+from tests.mountkit import KINDS, MIB, ran
 
 
 @pytest.mark.parametrize("kind", ["vfat", "exfat", "ext4", "tmpfs"])
@@ -70,7 +28,8 @@ def test_a_stick_goes_round(meeting, mounted, kind):
     found = meeting.sync("alice", stick)
     assert "refs/heads/proposals/james/j" in meeting.refs("alice")
     assert found.haul.refused == ()
-    assert disks.file_system(stick) == kind
+    assert disks.file_system(stick) in KINDS[kind]
+    assert (disks.split_for(stick / "new") is not None) == (kind == "vfat")
 
 
 def test_a_disk_that_is_full(meeting, mounted):
@@ -138,6 +97,23 @@ def test_a_disk_that_fails_while_it_is_written_to(meeting, kind, code, says):
     assert meeting.write_for("alice").written is not None
 
 
+def test_a_limit_that_nobody_knew_of_leads_to_volumes(meeting):
+    """FAT under a name that says nothing, as in a virtual machine."""
+    said = set()
+    for number in range(1, 6):
+        with effects.observed(failing("create", number, errno.EFBIG)):
+            try:
+                meeting.write_for("alice")
+            except EnvironmentFault as error:
+                said.add(error.hint)
+    assert "have it cut into volumes: --split 2G" in said
+
+
+def test_file_systems_that_are_fat_by_other_names():
+    assert all(map(disks.is_fat, ("vfat", "msdos", "msdosfs", "fuse.fusefat", "fuse.vfat")))
+    assert not any(map(disks.is_fat, ("exfat", "fuseblk", "fuse.exfat", "ext4", "fuse", "")))
+
+
 @pytest.mark.parametrize(("kind", "code", "says"), FAULTS)
 def test_a_disk_that_fails_while_a_bundle_is_taken(meeting, kind, code, says):
     meeting.land("notes/a.md", "A\n")
@@ -181,7 +157,6 @@ def test_on_fat_a_file_is_cut_below_four_gibibytes(meeting, monkeypatch):
     made = meeting.write_for("alice")
     assert made.written.index is not None
     assert all(path.stat().st_size <= 4096 for path in made.written.files)
-    assert {"vfat", "msdos"} <= disks._FAT
     assert meeting.take("james", made.written.path)[0].outcome in ("imported", "nothing-new")
 
 

@@ -42,7 +42,13 @@ class Meeting(Ledger):
 
     def write_for(self, who: str, recipient: str | None = None, **options: object) -> Created:
         """Who writes a bundle onto the stick."""
-        return create(self.ws(who), self.stick, CreateOptions(recipient=recipient, **options))
+        return self.write_at(who, self.stick, recipient, **options)
+
+    def write_at(
+        self, who: str, folder: Path, recipient: str | None = None, **options: object
+    ) -> Created:
+        """The same, into another folder."""
+        return create(self.ws(who), folder, CreateOptions(recipient=recipient, **options))
 
     def bundle(self, who: str, recipient: str | None = None, **options: object) -> Path:
         """The same, and there has to be one; returns what to import."""
