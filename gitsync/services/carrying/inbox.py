@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, GitsyncError
-from gitsync.services.carrying.opening import open_signed
+from gitsync.services.carrying.opening import signed
 from gitsync.services.carrying.taking import in_order, take, unlocker
-from gitsync.services.carrying.unwrapping import found_in, plain
+from gitsync.services.carrying.unwrapping import found_in, glance
 from gitsync.storage.disks import place_of
 from gitsync.storage.watching import FolderWatch
 
@@ -103,8 +103,7 @@ class Inbox:
 
     @staticmethod
     def _is_own(ws: Workspace, path: Path) -> bool:
-        with plain(path, unlocker(ws.host, ws)) as (file, _):
-            return open_signed(file).manifest.sender == ws.domain
+        return signed(glance(path, unlocker(ws.host, ws))[0]).manifest.sender == ws.domain
 
 
 def _stamp(path: Path) -> tuple[str, int, int]:

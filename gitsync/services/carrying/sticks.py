@@ -16,11 +16,11 @@ from gitsync.domain.errors import EnvironmentFault, GitsyncError, RefusedError, 
 from gitsync.services.carrying import sealed
 from gitsync.services.carrying.creating import Created, CreateOptions, create
 from gitsync.services.carrying.holding import CHAIN, held, kind_of
-from gitsync.services.carrying.opening import check_sender, open_signed
+from gitsync.services.carrying.opening import check_sender, open_signed, signed
 from gitsync.services.carrying.shelf import Shelf
 from gitsync.services.carrying.stickrepo import RepoSynced, repositories, sync_repository
 from gitsync.services.carrying.taking import Haul, reopened, take_all, unlocker
-from gitsync.services.carrying.unwrapping import files_of, found_in, plain
+from gitsync.services.carrying.unwrapping import files_of, found_in, glance
 from gitsync.storage.bundlefile import copy_file
 from gitsync.storage.durable import remove_file
 from gitsync.storage.refs import RefUpdate
@@ -124,8 +124,7 @@ def _parcels(ws: Workspace, folder: Path) -> tuple[list[Parcel], list[Path]]:
     found, unread = [], []
     for path in found_in(folder):
         try:
-            with plain(path, unlocker(ws.host, ws)) as (file, _):
-                opened = open_signed(file)
+            opened = signed(glance(path, unlocker(ws.host, ws))[0])
         except RefusedError as error:
             if error.code != "bundle.sealed" or sealed.is_for(ws, path):
                 unread.append(path)
