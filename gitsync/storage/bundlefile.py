@@ -352,10 +352,27 @@ def names_in(folder: Path) -> list[str]:
         raise unreadable(folder, error) from error
 
 
+def copy_in_parts(source: Path, target: Path, split: int | None) -> Path:
+    """Copy a file, in volumes where it is larger than ``split`` bytes; returns what to import.
+
+    Raises EnvironmentFault, and in volumes RefusedError ``file.exists``.
+    """
+    if split is None or source.stat().st_size <= split:
+        copy_file(source, target)
+        return target
+    return write_bundle(target, pieces_of([source]), split=split, progress=lambda _: None).path
+
+
 def copy_file(source: Path, target: Path) -> None:
     """Copy a file under its new name, whole and synced, or not at all. Raises EnvironmentFault."""
+    put_pieces(pieces_of([source]), target)
+
+
+def put_pieces(pieces: Iterable[bytes], target: Path) -> None:
+    """Write a file under its name, whole and synced, or not at all. Raises EnvironmentFault, and
+    what ``pieces`` raises."""
     draft = target.with_name(f"{TEMPORARY}{os.getpid()}_{os.urandom(6).hex()}")
-    write_pieces(draft, pieces_of([source]))
+    write_pieces(draft, pieces)
     with reporting(target):
         rename_file(draft, target)
     sync_folder(target.parent)

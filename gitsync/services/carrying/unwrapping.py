@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import ExitStack, contextmanager, suppress
+from hashlib import sha256
 from io import BufferedReader, BytesIO
 from typing import TYPE_CHECKING, Final
 
@@ -189,6 +190,22 @@ def _joined(parts: Sequence[tuple[Path, volumes.Volume]], target: Path) -> Path:
             raise _other(one)
     write_pieces(target, pieces_of(part for part, _ in parts))
     return target
+
+
+def checked(parts: Sequence[tuple[Path, volumes.Volume]]) -> Iterator[bytes]:
+    """The bytes of volumes one after the other, each held against its list when it has been read.
+    Raises FormatError ``bundle.volume``, EnvironmentFault ``bundle.unreadable``."""
+    for part, one in parts:
+        digest, left = sha256(), one.size
+        for piece in pieces_of([part]):
+            # No more than was stated, should it grow meanwhile.
+            digest.update(piece[:left])
+            yield piece[:left]
+            left -= min(left, len(piece))
+            if not left:
+                break
+        if left or digest.hexdigest() != one.sha256:
+            raise _other(one)
 
 
 def _is_there(part: Path, one: volumes.Volume) -> None:
