@@ -15,12 +15,26 @@ from typing import Final
 MAGIC: Final = b"age-encryption.org/v1\n"
 #: As much of a file as is looked at; a stanza takes some 120 bytes, for RSA 700.
 MAX_BYTES: Final = 1 << 16
+_PIECE: Final = 1 << 16
+_TAG: Final = 16
 _STANZA = re.compile(rb"-> ssh-(?:ed25519|rsa) ([A-Za-z0-9+/]{6})(?: [!-~]+)*")
 
 
 def tag_of(key: bytes) -> str:
     """What a stanza says of an SSH public key, given in its wire format."""
     return b64encode(sha256(key).digest()[:4]).decode("ascii").rstrip("=")
+
+
+def plain_size(size: int, beginning: bytes) -> int:
+    """How many bytes come out of a file of ``size``; 0 where its header has no end.
+
+    Behind the header are 16 bytes, then pieces of 64 KiB with a tag of 16 bytes each.
+    """
+    end = beginning.find(b"\n", beginning.find(b"\n--- ") + 1)
+    if b"\n--- " not in beginning or end < 0:
+        return 0
+    payload = max(0, size - (end + 1) - _TAG)
+    return payload - _TAG * -(-payload // (_PIECE + _TAG))
 
 
 def tags(beginning: bytes) -> frozenset[str]:

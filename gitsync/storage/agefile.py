@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from gitsync.codec.sshkeys import encode_private, encode_public
 from gitsync.domain.errors import EnvironmentFault, RefusedError
@@ -12,6 +13,7 @@ from gitsync.storage.durable import reporting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from io import BufferedReader
     from pathlib import Path
 
     from gitsync.domain.roster import PublicKey
@@ -47,6 +49,44 @@ def decrypt(source: Path, target: Path, key: PrivateKey, seed: bytes | None) -> 
     Raises RefusedError ``bundle.sealed`` when it was not encrypted to this key, or altered;
     EnvironmentFault ``bundle.key-kind`` when the key cannot be used.
     """
+    identity = _identity(key, seed)
+    with reporting(target), source.open("rb") as reader, target.open("wb") as writer:
+        _decrypt(reader, source.name, writer, identity)
+
+
+def decrypt_head(
+    reader: BufferedReader, name: str, key: PrivateKey, seed: bytes | None, limit: int
+) -> bytes:
+    """The first ``limit`` bytes that come out of an encrypted file, or all of them; what comes
+    later is not read. Raises as :func:`decrypt` does, and OSError of ``reader``."""
+    writer = _Head(limit)
+    with suppress(_EnoughError):
+        _decrypt(reader, name, writer, _identity(key, seed))
+    return bytes(writer.data[:limit])
+
+
+class _EnoughError(Exception):
+    """As much was decrypted as is wanted."""
+
+
+class _Head:
+    """Takes so many bytes, and then stops whoever writes them."""
+
+    def __init__(self, limit: int) -> None:
+        self.data = bytearray()
+        self._limit = limit
+
+    def write(self, data: bytes) -> int:
+        self.data += data
+        if len(self.data) >= self._limit:
+            raise _EnoughError
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+
+def _identity(key: PrivateKey, seed: bytes | None) -> Any:  # noqa: ANN401 - pyrage has no types
     pyrage = _pyrage()
     text = key.pem
     if seed is not None:
@@ -58,27 +98,32 @@ def decrypt(source: Path, target: Path, key: PrivateKey, seed: bytes | None) -> 
             "age -d -i KEY FILE > FILE.bundle",
         )  # fmt: skip
     try:
-        identity = pyrage.ssh.Identity.from_buffer(text)
+        return pyrage.ssh.Identity.from_buffer(text)
     except pyrage.IdentityError as error:
         raise EnvironmentFault(
             "bundle.key-kind", f"age cannot decrypt with {key.public.fingerprint}"
             f" ({key.public.kind}): {error}",
         ) from error  # fmt: skip
+
+
+def _decrypt(reader: BinaryIO, name: str, writer: BinaryIO | _Head, identity: object) -> None:
+    pyrage = _pyrage()
     try:
-        with source.open("rb") as reader, target.open("wb") as writer:
-            pyrage.decrypt_io(reader, writer, [identity])
+        pyrage.decrypt_io(reader, writer, [identity])
     except OSError as error:
         # The library says so, without a number of the system's, of a block that was altered.
         if error.errno is not None:
-            with reporting(target):
-                raise
+            raise
         raise RefusedError(
-            "bundle.sealed", f"{source.name} was cut or altered after it was encrypted"
+            "bundle.sealed", f"{name} was cut or altered after it was encrypted"
         ) from error
     except pyrage.DecryptError as error:
-        raise RefusedError(
-            "bundle.sealed", f"{source.name} is encrypted for somebody else, or was altered"
-        ) from error
+        raise not_ours(name) from error
+
+
+def not_ours(name: str) -> RefusedError:
+    """The error for a file that this key does not open."""
+    return RefusedError("bundle.sealed", f"{name} is encrypted for somebody else, or was altered")
 
 
 def _pyrage() -> Any:  # noqa: ANN401 - it ships no types

@@ -32,6 +32,7 @@ from gitsync.storage.durable import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from io import BufferedReader
     from pathlib import Path
 
     from gitsync.codec.bundleheader import Header
@@ -41,6 +42,8 @@ _FIRST_LOOK: Final = 1 << 16
 #: As much of a pack as is read to find its manifest; the largest one compresses below this.
 _MOST_LOOK: Final = 64 << 20
 _MAX_HEADER_BYTES: Final = 128 << 20
+#: So much of a bundle has its header and its manifest, however large they are.
+MOST_HEAD: Final = _MAX_HEADER_BYTES + _MOST_LOOK
 #: Bounds of the manifest's commit, tree and blob, in bytes.
 _LIMITS: Final = (1 << 20, 1 << 10, 64 << 20)
 
@@ -65,23 +68,30 @@ def open_bundle(path: Path) -> BundleFile:
     """
     try:
         with path.open("rb") as file:
-            lines = [file.readline(len(bundleheader.SIGNATURE))]
-            bundleheader.check_signature(lines[0] + file.peek(200)[:200])
-            size = 0
-            while lines[-1] != b"\n":
-                line = file.readline(bundleheader.MAX_LINE_BYTES + 1)
-                size += len(line)
-                if not line.endswith(b"\n") or size > _MAX_HEADER_BYTES:
-                    raise FormatError("bundle.header", "the bundle's header is cut or endless")
-                lines.append(line)
-            header = bundleheader.parse(b"".join(lines))
-            pack_at = file.tell()
-            head = _first_objects(file.read) if MANIFEST_REF in header.refs else ()
-            file.seek(pack_at)
-            objects = packhead.read_count(file.read(packhead.HEADER_BYTES))
-            return BundleFile(path, os.fstat(file.fileno()).st_size, header, pack_at, objects, head)
+            return read_bundle(file, path, os.fstat(file.fileno()).st_size)
     except OSError as error:
         raise unreadable(path, error) from error
+
+
+def read_bundle(file: BufferedReader, path: Path, size: int) -> BundleFile:
+    """The same of a reader that stands at a bundle's beginning: of the ``size`` bytes at ``path``,
+    or of so many that come out of it. Raises OSError, FormatError ``bundle.*``.
+    """
+    lines = [file.readline(len(bundleheader.SIGNATURE))]
+    bundleheader.check_signature(lines[0] + file.peek(200)[:200])
+    read = 0
+    while lines[-1] != b"\n":
+        line = file.readline(bundleheader.MAX_LINE_BYTES + 1)
+        read += len(line)
+        if not line.endswith(b"\n") or read > _MAX_HEADER_BYTES:
+            raise FormatError("bundle.header", "the bundle's header is cut or endless")
+        lines.append(line)
+    header = bundleheader.parse(b"".join(lines))
+    pack_at = file.tell()
+    head = _first_objects(file.read) if MANIFEST_REF in header.refs else ()
+    file.seek(pack_at)
+    objects = packhead.read_count(file.read(packhead.HEADER_BYTES))
+    return BundleFile(path, size, header, pack_at, objects, head)
 
 
 def _first_objects(read: Callable[[int], bytes]) -> tuple[tuple[str, bytes], ...]:
@@ -343,10 +353,27 @@ def names_in(folder: Path) -> list[str]:
         raise unreadable(folder, error) from error
 
 
+def copy_in_parts(source: Path, target: Path, split: int | None) -> Path:
+    """Copy a file, in volumes where it is larger than ``split`` bytes; returns what to import.
+
+    Raises EnvironmentFault, and in volumes RefusedError ``file.exists``.
+    """
+    if split is None or source.stat().st_size <= split:
+        copy_file(source, target)
+        return target
+    return write_bundle(target, pieces_of([source]), split=split, progress=lambda _: None).path
+
+
 def copy_file(source: Path, target: Path) -> None:
     """Copy a file under its new name, whole and synced, or not at all. Raises EnvironmentFault."""
+    put_pieces(pieces_of([source]), target)
+
+
+def put_pieces(pieces: Iterable[bytes], target: Path) -> None:
+    """Write a file under its name, whole and synced, or not at all. Raises EnvironmentFault, and
+    what ``pieces`` raises."""
     draft = target.with_name(f"{TEMPORARY}{os.getpid()}_{os.urandom(6).hex()}")
-    write_pieces(draft, pieces_of([source]))
+    write_pieces(draft, pieces)
     with reporting(target):
         rename_file(draft, target)
     sync_folder(target.parent)

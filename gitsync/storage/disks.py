@@ -1,4 +1,4 @@
-"""What a disk can hold: its free bytes, and how large one file on it may be."""
+"""What a disk can hold: its free bytes, how large one file on it may be; and which disk it is."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from gitsync.domain.errors import EnvironmentFault
+from gitsync.domain.frozen import frozen
 
 # How the kernel writes a blank, a tab, a line break and a backslash in a name.
 _OCTAL = re.compile(r"\\([0-7]{3})")
@@ -57,3 +58,23 @@ def split_for(path: Path) -> int | None:
 def is_fat(kind: str) -> bool:
     """Whether a file system of this name is FAT."""
     return kind.removeprefix("fuse.") in _FAT
+
+
+@frozen
+class Place:
+    """The disk that a folder lies on, and the one that its mount point lies on: what shows at the
+    same path once the disk is gone. None: nothing is mounted above the folder but the root."""
+
+    disk: int
+    beneath: int | None
+
+
+def place_of(folder: Path) -> Place:
+    """Where a folder lies now. Raises OSError where there is none, or it does not answer."""
+    at = folder.resolve()
+    disk = at.stat().st_dev
+    for above in at.parents:
+        beneath = above.stat().st_dev
+        if beneath != disk:
+            return Place(disk, beneath)
+    return Place(disk, None)

@@ -16,6 +16,7 @@ from gitsync.codec import volumes
 from gitsync.codec.volumes import Volume
 from gitsync.domain.errors import GitsyncError, UsageError
 from gitsync.services.carrying import unwrapping
+from gitsync.services.carrying.shelf import Shelf
 from tests.integration.carrykit import everything
 
 
@@ -141,6 +142,35 @@ def test_a_list_under_another_name_takes_nobody_s_files_with_it(meeting, cut):
     assert cut.name not in left, found
     assert not {one.name for one in listed} & left
     assert mine.read_bytes() == b"a picture"
+
+
+def test_a_relay_believes_no_list_of_volumes(meeting):
+    """It cannot read what it carries. It takes what is whole by its list, whose volumes have its
+    name; and a list that has the name of what was answered takes no other with it."""
+    meeting.meet()
+    meeting.land("notes/a.md", "A\n")
+    first = meeting.bundle("alice", "james", encrypt=True)
+    meeting.sync("james")
+    assert not first.exists()
+    meeting.land("notes/b.md", "B\n")
+    path = meeting.bundle("alice", "james", encrypt=True, split=1000)
+    parts = [path.with_name(one.name) for one in volumes.parse(path.read_bytes())]
+    answered = path.with_name(f"{first.name}.volumes")
+    answered.write_bytes(path.read_bytes())
+    data = path.read_bytes(), [one.read_bytes() for one in parts]
+    path.unlink()
+    assert [error.code for _, error in meeting.sync("carol").haul.refused] == ["bundle.volume"]
+    assert Shelf.of(meeting.ws("carol")).sealed() == []
+    assert [one.read_bytes() for one in parts] == data[1]
+    answered.unlink()
+    path.write_bytes(data[0])
+    parts[1].write_bytes(bytes(1000))
+    assert [error.code for _, error in meeting.sync("carol").haul.refused] == ["bundle.volume"]
+    assert Shelf.of(meeting.ws("carol")).sealed() == []
+    parts[1].write_bytes(data[1][1])
+    meeting.sync("carol")
+    (kept,) = Shelf.of(meeting.ws("carol")).sealed()
+    assert kept.read_bytes() == b"".join(data[1])
 
 
 def test_more_volumes_than_a_list_may_name(meeting):

@@ -92,10 +92,28 @@ def test_a_limit_of_the_file_system_cuts_by_itself(meeting, mounted, monkeypatch
     assert meeting.number("james") == 2
 
 
-def test_encrypted_bundles_are_carried(meeting, stick):
+@pytest.mark.parametrize("encrypt", [False, True])
+def test_what_is_carried_is_cut_where_it_has_to_be(meeting, mounted, monkeypatch, encrypt):
+    """From a disk that holds it as one file to one that does not."""
+    stick = mounted("vfat")
     meeting.meet()
-    meeting.land("notes/a.md", "A\n")
-    meeting.sync("alice", stick, encrypt=True)
+    meeting.land("notes/a.md", NOISE)
+    meeting.bundle("alice", "james", encrypt=encrypt)
+    meeting.sync("carol")
+    monkeypatch.setattr(disks, "FAT_LIMIT", 16_384)
+    (passed,) = meeting.sync("carol", stick).passed_on
+    assert passed.parent == stick
+    assert passed.suffix == ".volumes"
+    assert all(path.stat().st_size <= 16_384 for path in stick.iterdir())
+    assert meeting.sync("james", stick).haul.refused == ()
+    assert meeting.number("james") == 2
+
+
+@pytest.mark.parametrize("split", [None, 4096])
+def test_encrypted_bundles_are_carried(meeting, stick, split):
+    meeting.meet()
+    meeting.land("notes/a.md", NOISE)
+    meeting.write_at("alice", stick, "james", encrypt=True, split=split)
     assert len(meeting.sync("carol", stick).sealed) == 1
     assert len(Shelf.of(meeting.ws("carol")).sealed()) == 1
     assert meeting.sync("james", stick, encrypt=True).haul.refused == ()

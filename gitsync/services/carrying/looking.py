@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from gitsync.domain.errors import EnvironmentFault, GitsyncError, UsageError, VerificationError
 from gitsync.domain.frozen import frozen
 from gitsync.services.carrying.holding import held
-from gitsync.services.carrying.opening import check_sender, open_signed
+from gitsync.services.carrying.opening import check_sender, open_signed, signed
 from gitsync.services.carrying.shelf import Shelf
 from gitsync.services.carrying.taking import check_anchor, check_ledger, checked, unlocker
-from gitsync.services.carrying.unwrapping import found_in, plain
+from gitsync.services.carrying.unwrapping import found_in, glance, plain
 from gitsync.services.workspace import Workspace
 from gitsync.storage import effects, gitcli
 from gitsync.storage.durable import make_folder
@@ -78,22 +78,19 @@ def inspect(host: Host, name: str) -> list[Seen]:
 def _look(host: Host, ws: Workspace | None, path: Path) -> Seen:
     seen = Seen(path)
     try:
-        with plain(path, unlocker(host, ws)) as (file, sealed):
-            seen = replace(seen, size=file.stat().st_size, encrypted=sealed)
-            opened = open_signed(file)
-            seen = replace(
-                seen, manifest=opened.manifest, ident=opened.ident,
-                fingerprint=opened.key.fingerprint,
-            )  # fmt: skip
-            if ws is not None:
-                apart = Quarantine(ws.repo.common_dir, None)
-                missing = tuple(apart.missing(opened.manifest.needs))
-                seen = replace(
-                    seen, missing=missing, for_me=opened.manifest.is_for(ws.domain or "")
-                )
-                check_ledger(ws, opened.manifest)
-                if ws.position() is not None and not missing:
-                    _known_sender(ws, opened)
+        file, sealed = glance(path, unlocker(host, ws))
+        seen = replace(seen, size=file.size, encrypted=sealed)
+        opened = signed(file)
+        seen = replace(
+            seen, manifest=opened.manifest, ident=opened.ident, fingerprint=opened.key.fingerprint
+        )
+        if ws is not None:
+            apart = Quarantine(ws.repo.common_dir, None)
+            missing = tuple(apart.missing(opened.manifest.needs))
+            seen = replace(seen, missing=missing, for_me=opened.manifest.is_for(ws.domain or ""))
+            check_ledger(ws, opened.manifest)
+            if ws.position() is not None and not missing:
+                _known_sender(ws, opened)
     except GitsyncError as error:
         seen = replace(seen, code=error.code, problem=str(error))
     return seen

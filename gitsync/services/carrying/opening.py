@@ -47,7 +47,11 @@ def open_signed(path: Path) -> Opened:
     Raises EnvironmentFault ``bundle.unreadable``, FormatError ``bundle.*``, ``manifest.*`` or
     ``signature.*``, VerificationError ``bundle.header-differs``, RefusedError ``bundle.ref``.
     """
-    file = open_bundle(path)
+    return signed(open_bundle(path))
+
+
+def signed(file: BundleFile) -> Opened:
+    """The same for a bundle whose beginning was read."""
     ident = file.header.refs.get(MANIFEST_REF)
     if ident is None:
         raise FormatError(

@@ -3,20 +3,31 @@
 Nobody can check what only its recipient can read. So a relay takes what is named as ours are and
 addressed to somebody on the roster, keeps so much of it for so long, and never puts one file in
 another's place. The name follows from the manifest's id: who has read the bundle can name it.
+
+What comes in volumes is kept as the one file that they are, and goes on as one, or in volumes again
+where a disk needs that.
 """
 
 from __future__ import annotations
 
+import os
 import re
+from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from gitsync.codec import ageheader
-from gitsync.domain.errors import EnvironmentFault
+from gitsync.codec import ageheader, volumes
+from gitsync.domain.errors import FormatError, GitsyncError, RefusedError
 from gitsync.domain.frozen import frozen
-from gitsync.services.carrying.unwrapping import beginning, found_in
-from gitsync.storage.bundlefile import copy_file
-from gitsync.storage.disks import FAT_LIMIT, room
+from gitsync.services.carrying.unwrapping import (
+    checked,
+    first_bytes,
+    found_in,
+    is_list,
+    parts_of,
+)
+from gitsync.storage.bundlefile import copy_file, copy_in_parts, put_pieces
+from gitsync.storage.disks import room, split_for
 from gitsync.storage.durable import make_folder, remove_file
 
 if TYPE_CHECKING:
@@ -38,17 +49,19 @@ _SPARED: Final = 256 << 20
 #: What is left free on a stick, in bytes.
 _MARGIN: Final = 1 << 20
 
-_NAME = re.compile(r"[0-9a-f]{16}\.age")
+_NAME = re.compile(r"([0-9a-f]{16}\.age)(?:\.volumes)?")
 _KEPT = re.compile(r"([0-9]{12})-([0-9a-f]{16}\.age)")
 
 
 @frozen
 class Sealed:
-    """An encrypted bundle, and those on the roster that it is encrypted to."""
+    """An encrypted bundle, and those on the roster that it is encrypted to. ``path`` is its file,
+    or the list of its volumes; ``size`` in bytes is of all its files."""
 
     path: Path
     name: str
     recipients: tuple[str, ...]
+    size: int
 
 
 @frozen
@@ -66,9 +79,19 @@ def sealed_name(manifest: Oid) -> str:
 
 
 def on_stick(ws: Workspace, folder: Path) -> list[Sealed]:
-    """The encrypted bundles in a folder that are for somebody on the roster."""
-    paths = [one for one in found_in(folder) if _NAME.fullmatch(one.name)]
-    return _addressed(ws, ((one, one.name) for one in paths))
+    """The encrypted bundles in a folder that are for somebody on the roster. Of those in volumes,
+    the ones that are all there: what is wrong with others was told when they were to be read."""
+    found = [(one, _NAME.fullmatch(one.name)) for one in found_in(folder)]
+    return _addressed(ws, ((one, match[1]) for one, match in found if match is not None))
+
+
+def lies_at(folder: Path, name: str) -> bool:
+    """Whether an encrypted bundle is in a folder, in one file or in volumes that are all there."""
+    index = folder / (name + volumes.SUFFIX)
+    try:
+        return (folder / name).is_file() or (index.is_file() and bool(parts_of(index)))
+    except FormatError:
+        return False
 
 
 def kept(ws: Workspace, shelf: Shelf) -> list[Sealed]:
@@ -85,10 +108,15 @@ def _addressed(ws: Workspace, files: Iterable[tuple[Path, str]]) -> list[Sealed]
         names.setdefault(ageheader.tag_of(entry.key.blob), set()).update(entry.names)
     found = []
     for path, name in files:
-        tags = ageheader.tags(beginning(path, ageheader.MAX_BYTES))
+        try:
+            parts = [one for one, _ in parts_of(path)] if is_list(path) else [path]
+        except FormatError:
+            continue
+        tags = ageheader.tags(first_bytes(parts, ageheader.MAX_BYTES))
         to = sorted({one for tag in tags for one in names.get(tag, ())})
         if to:
-            found.append(Sealed(path, name, tuple(to)))
+            size = sum(one.stat().st_size for one in {path, *parts})
+            found.append(Sealed(path, name, tuple(to), size))
     return found
 
 
@@ -105,28 +133,57 @@ def own(ws: Workspace, shelf: Shelf) -> dict[str, Mine]:
     return found
 
 
-def keep(ws: Workspace, shelf: Shelf, folder: Path) -> tuple[Sealed, ...]:
-    """Copy from a stick what is for others, as long as there is room for it here."""
+def keep(
+    ws: Workspace, shelf: Shelf, folder: Path
+) -> tuple[tuple[Sealed, ...], tuple[tuple[Path, GitsyncError], ...]]:
+    """Copy from a stick what is for others, as long as there is room for it here. Returns what was
+    kept, and the lists whose volumes are not what they say."""
     here, mine = kept(ws, shelf), own(ws, shelf)
     names = {one.name for one in here}
-    left = MOST_BYTES - sum(one.path.stat().st_size for one in here)
-    done = []
+    left = MOST_BYTES - sum(one.size for one in here)
+    done, refused = [], []
     for one in on_stick(ws, folder):
-        size = one.path.stat().st_size
         if one.name in names or one.name in mine or ws.me() in one.recipients:
             continue
+        target = shelf.sealed_folder / f"{ws.host.seconds():012d}-{one.name}"
         if (
-            size > min(left, FAT_LIMIT)
+            one.size > min(left, split_for(shelf.root / target.name) or left)
             or len(names) >= MOST_FILES
-            or room(shelf.root) < size + _SPARED
+            or room(shelf.root) < one.size + _SPARED
         ):
             continue
         make_folder(shelf.sealed_folder)
-        copy_file(one.path, shelf.sealed_folder / f"{ws.host.seconds():012d}-{one.name}")
+        try:
+            _take_over(one, target)
+        except FormatError as error:
+            refused.append((one.path, error))
+            continue
         names.add(one.name)
-        left -= size
+        left -= one.size
         done.append(one)
-    return tuple(done)
+    return tuple(done), tuple(refused)
+
+
+def _take_over(one: Sealed, target: Path) -> None:
+    """Copy a bundle into one file; volumes are checked on the way, and have to be its own."""
+    if is_list(one.path):
+        put_pieces(checked(_parts(one)), target)
+    else:
+        copy_file(one.path, target)
+
+
+def _parts(one: Sealed) -> list[tuple[Path, volumes.Volume]]:
+    """The volumes of a bundle, none where it is one file. Raises FormatError where they are those
+    of another one."""
+    if not is_list(one.path):
+        return []
+    parts = parts_of(one.path)
+    if parts[0][1].name != f"{one.name}.001":
+        raise FormatError(
+            "bundle.volume", f"{one.path.name} names the volumes of another bundle",
+            hint="copy all volumes into one folder, with their names as they were",
+        )  # fmt: skip
+    return parts
 
 
 def pass_on(ws: Workspace, shelf: Shelf, folder: Path) -> list[Path]:
@@ -135,11 +192,14 @@ def pass_on(ws: Workspace, shelf: Shelf, folder: Path) -> list[Path]:
     done = []
     for one in kept(ws, shelf):
         target = folder / one.name
-        if target.exists() or target.is_symlink():
+        if any(os.path.lexists(path) for path in (target, f"{target}{volumes.SUFFIX}")):
             continue
-        if room(folder) > one.path.stat().st_size + _MARGIN:
-            copy_file(one.path, target)
-            done.append(target)
+        if room(folder) > one.size + _MARGIN:
+            try:
+                done.append(copy_in_parts(one.path, target, split_for(target)))
+            except RefusedError as error:
+                if error.code != "file.exists":  # a volume of that name, without its list
+                    raise
     return done
 
 
@@ -183,8 +243,11 @@ def clear(ws: Workspace, shelf: Shelf, folder: Path, answers: Mapping[str, set[s
                 for other in ours
             )
         if done:
-            remove_file(one.path)
-            gone.append(one.path)
+            with suppress(FormatError):
+                # The list first: without it the rest is nothing.
+                for path in (one.path, *(part for part, _ in _parts(one))):
+                    remove_file(path)
+                gone.append(one.path)
     return gone
 
 
@@ -193,5 +256,5 @@ def is_for(ws: Workspace, path: Path) -> bool:
     altered."""
     try:
         return any(ws.me() in one.recipients for one in _addressed(ws, [(path, path.name)]))
-    except EnvironmentFault:
+    except GitsyncError:
         return False

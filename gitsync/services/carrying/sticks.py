@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitsync.domain.carrying import ANYBODY, holding_of
@@ -16,12 +17,13 @@ from gitsync.domain.frozen import frozen
 from gitsync.services.carrying import sealed
 from gitsync.services.carrying.creating import Created, CreateOptions, create
 from gitsync.services.carrying.holding import CHAIN, held, kind_of
-from gitsync.services.carrying.opening import check_sender, open_signed
+from gitsync.services.carrying.opening import check_sender, open_signed, signed
 from gitsync.services.carrying.shelf import Shelf
 from gitsync.services.carrying.stickrepo import RepoSynced, repositories, sync_repository
 from gitsync.services.carrying.taking import Haul, reopened, take_all, unlocker
-from gitsync.services.carrying.unwrapping import files_of, found_in, plain
-from gitsync.storage.bundlefile import copy_file
+from gitsync.services.carrying.unwrapping import files_of, found_in, glance
+from gitsync.storage.bundlefile import copy_in_parts
+from gitsync.storage.disks import split_for
 from gitsync.storage.durable import remove_file
 from gitsync.storage.refs import RefUpdate
 
@@ -124,8 +126,7 @@ def _parcels(ws: Workspace, folder: Path) -> tuple[list[Parcel], list[Path]]:
     found, unread = [], []
     for path in found_in(folder):
         try:
-            with plain(path, unlocker(ws.host, ws)) as (file, _):
-                opened = open_signed(file)
+            opened = signed(glance(path, unlocker(ws.host, ws))[0])
         except RefusedError as error:
             if error.code != "bundle.sealed" or sealed.is_for(ws, path):
                 unread.append(path)
@@ -171,7 +172,8 @@ def send(
         created = create(ws, folder, wanted)
         if created.written is not None:
             written.append(created)
-    unread = sealed.keep(ws, shelf, folder)
+    unread, lying = sealed.keep(ws, shelf, folder)
+    haul = replace(haul, refused=(*haul.refused, *lying))
     # Only now: what takes its place has been written and read back.
     cleared = _clear(ws, shelf, folder, {path for path, _ in haul.refused})
     passed = [*_pass_on(shelf, folder, parcels), *sealed.pass_on(ws, shelf, folder)]
@@ -195,7 +197,7 @@ def _lies_there(
     number = here.position.number if here.position is not None else 0
     if holding_of(here.refs, number, ws.space) != last.holding:
         return False
-    if (folder / sealed.sealed_name(last.manifest)).is_file():
+    if sealed.lies_at(folder, sealed.sealed_name(last.manifest)):
         return True
     return any(one.ident == last.manifest for one in parcels)
 
@@ -206,8 +208,7 @@ def _pass_on(shelf: Shelf, folder: Path, parcels: Iterable[Parcel]) -> list[Path
     for path in shelf.relayed():
         if path.stem.rpartition(".")[2] not in there:
             target = folder / path.name
-            copy_file(path, target)
-            done.append(target)
+            done.append(copy_in_parts(path, target, split_for(target)))
     return done
 
 

@@ -10,15 +10,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gitsync.codec.ageheader import tag_of
 from gitsync.domain.carrying import ANYBODY, Ack, Fate, Order, Verdict, awaited, order
 from gitsync.domain.errors import GitsyncError, VerificationError
 from gitsync.domain.frozen import frozen
 from gitsync.domain.names import LOCKS_REF, receipts_ref
 from gitsync.services.carrying.arrival import Arrival
 from gitsync.services.carrying.holding import held
-from gitsync.services.carrying.opening import check_sender, open_signed
+from gitsync.services.carrying.opening import check_sender, open_signed, signed
 from gitsync.services.carrying.shelf import Shelf
-from gitsync.services.carrying.unwrapping import plain
+from gitsync.services.carrying.unwrapping import glance, plain
 from gitsync.services.chain import ready_index
 from gitsync.services.proving import parts, provers
 from gitsync.services.refview import CARRIED
@@ -74,13 +75,15 @@ class Taken:
 def unlocker(host: Host, ws: Workspace | None) -> Unlock:
     """How to get at the key that opens what was encrypted for the one who works here."""
 
-    def unlock() -> tuple[PrivateKey, bytes | None]:
+    def unlock(tags: frozenset[str]) -> tuple[PrivateKey, bytes | None] | None:
         from gitsync.services.identity import setting
         from gitsync.storage.keys import find_key, read_key
         from gitsync.storage.signing import unlocked_seed
 
         choice = find_key(None, setting(host, ws), host.env, host.home)
         key = read_key(choice)
+        if tags and tag_of(key.public.blob) not in tags:
+            return None
         return key, unlocked_seed(key, host.ask)
 
     return unlock
@@ -144,8 +147,7 @@ def in_order(ws: Workspace, paths: Iterable[Path]) -> list[Path]:
 
     def place(path: Path) -> tuple[bool, str, int, str]:
         try:
-            with plain(path, unlocker(ws.host, ws)) as (file, _):
-                manifest = open_signed(file).manifest
+            manifest = signed(glance(path, unlocker(ws.host, ws))[0]).manifest
         except GitsyncError:
             return True, "", 0, path.name
         # A new clone begins with a complete one; later, what is for one alone says more.
