@@ -46,6 +46,12 @@ _MAX_HEADER_BYTES: Final = 128 << 20
 MOST_HEAD: Final = _MAX_HEADER_BYTES + _MOST_LOOK
 #: Bounds of the manifest's commit, tree and blob, in bytes.
 _LIMITS: Final = (1 << 20, 1 << 10, 64 << 20)
+# Git maps packs into memory without end, and holds ten large files at once in search of a delta:
+# half of what it writes, or all of it.
+_FRUGAL: Final = (
+    "-c", "core.packedGitWindowSize=16m", "-c", "core.packedGitLimit=128m",
+    "-c", "core.bigFileThreshold=32m", "-c", "pack.windowMemory=64m",
+)  # fmt: skip
 
 
 @frozen
@@ -182,7 +188,15 @@ def bundle_pieces(
     """
     yield header
     digest = hashlib.sha1(usedforsecurity=False)
-    args = ["pack-objects", "--revs", "--thin", "--delta-base-offset", "--stdout", "--quiet"]
+    args = [
+        *_FRUGAL,
+        "pack-objects",
+        "--revs",
+        "--thin",
+        "--delta-base-offset",
+        "--stdout",
+        "--quiet",
+    ]
     stream = gitcli.pour(args, cwd=git_dir, stdin="".join(f"{one}\n" for one in revs).encode())
     first = b""
     for piece in stream:
