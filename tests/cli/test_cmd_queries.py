@@ -242,6 +242,18 @@ def test_diff_between_positions_and_files(work, document, golden):
     assert work.cli("james", "diff", "plans@2..plan-x").code == 2
 
 
+def test_diff_takes_two_positions_and_refuses_what_is_none_and_no_artifact(work):
+    """No difference is an answer that people act on."""
+    span = work.cli("james", "diff", "common@1..common@2")
+    assert "plan-bcdfgh  new" in span.out
+    for pair in (("common@1", "common@2"), ("@1", "@2")):
+        assert work.cli("james", "diff", *pair).out == span.out
+    for args in (("nonsense",), ("common@1", "nonsense"), ("common@1..common@2", "nonsense")):
+        ran = work.cli("james", "diff", *args)
+        assert (ran.code, "no artifact's id begins with 'nonsense'" in ran.err) == (2, True)
+    assert work.cli("james", "diff", "story-bcdfgh").out == "no difference\n"
+
+
 def test_log_and_trace_of_one_artifact(work, document, golden):
     edit(work, "stories/a.md", "status: draft", "status: committed")
     assert work.cli("james", "propose", "-m", "Commit it", "--slug", "second").code == 0
