@@ -101,6 +101,9 @@ def test_a_wrong_term_is_named_with_its_place(work):
     assert "did you mean: owner:" in ran.err
     ran = work.cli("james", "list", "-ower:me", "--json")
     assert json.loads(ran.err)["where"] == {"file": "query", "line": 1, "column": 2}
+    for query, hint in (('"open', 'title:"a b"'), ("-", "status:draft")):
+        ran = work.cli("james", "list", query)
+        assert (ran.code, "\nhint:  write " in ran.err, hint in ran.err) == (2, True, True)
     ran = work.cli("james", "list", "--limt", "3")
     assert (ran.code, "no such option" in ran.err.lower()) == (2, True)
 
@@ -376,6 +379,8 @@ def complete(ledger, words):
         ("gitsync diff common@", {"common@2", "common@1", "common@2..common",
                                   "common@1..common"}),
         ("gitsync list --at common@", {"common@2", "common@1"}),
+        ("gitsync export common@", {"common@2", "common@1"}),
+        ("gitsync export common --format j", {"json"}),
     ],
 )  # fmt: skip
 def test_the_shell_is_offered(work, words, wanted):
