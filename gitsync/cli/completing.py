@@ -106,7 +106,14 @@ def _presets(_app: App) -> list[str]:
     return list(list_presets())
 
 
+def _formats(_app: App) -> list[str]:
+    from gitsync.services.exporting import FORMATS
+
+    return list(FORMATS)
+
+
 artifacts = _offer(_artifacts)
+formats = _offer(_formats)
 presets = _offer(_presets)
 states = _offer(_states)
 positions = _offer(_positions)

@@ -50,7 +50,9 @@ def show(out: Output, error: GitsyncError, *, as_json: bool) -> int:
     if as_json:
         out.json_error(document(error))
     elif error.kind is not Kind.INTERRUPTED:
-        first, *more = str(error).split("\n")
+        # Some messages begin with their place, since receipts say them without it.
+        placed = error.where is not None and error.message.startswith(str(error.where))
+        first, *more = (error.message if placed else str(error)).split("\n")
         out.told(Styled("error: ", "red"), first, " " * 7)
         for line in more:
             out.told(" " * 7, line, " " * 7)
@@ -83,7 +85,7 @@ def from_click(error: click.ClickException) -> UsageError:
     """A mistake on the command line in our own form."""
     context = getattr(error, "ctx", None)
     hint = f"{context.command_path} --help" if context is not None else "gitsync --help"
-    message = error.format_message().rstrip(".")
+    message = " ".join(error.format_message().split()).rstrip(".")
     suggestion = getattr(error, "hint", None)
     return UsageError("usage.syntax", message[:1].lower() + message[1:], hint=suggestion or hint)
 

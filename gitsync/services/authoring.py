@@ -13,6 +13,7 @@ from gitsync.domain.artifact import ID_RANDOM_BYTES, ArtifactChange, ArtifactHea
 from gitsync.domain.errors import BugError, GitsyncError, RefusedError, UsageError, Where
 from gitsync.domain.frozen import frozen
 from gitsync.domain.ledger.changes import violated
+from gitsync.domain.ledger.content import shell_word
 from gitsync.domain.merge.trees import entry_at
 from gitsync.domain.objects import Oid
 from gitsync.domain.schema import Violation
@@ -51,10 +52,13 @@ def create(ws: Workspace, kind: str, title: str, values: Mapping[str, str]) -> C
     if known is None:
         raise UsageError(
             "artifact.type", f"there is no artifact type {kind!r} here",
-            hint="types: " + ", ".join(sorted(schema.types)),
+            hint=f"the type comes first: gitsync new {title} {shell_word(kind)}"
+            if title in schema.types else "types: " + ", ".join(sorted(schema.types)),
         )  # fmt: skip
     if not title.strip():
-        raise UsageError("artifact.title", "an artifact needs a title")
+        raise UsageError(
+            "artifact.title", "an artifact needs a title", hint=f'gitsync new {kind} "Title"'
+        )
     fields = _fields(ws, schema, known, title, values)
     ident = _free_id(ws, known)
     whole = {schema.id_field: numbering.as_field(ident), **fields}
@@ -100,6 +104,12 @@ def _fields(
         if name == schema.id_field:
             raise UsageError("artifact.field", f"{name} is given by the tool: ids must not collide")
         fields[name] = schema.field_value(kind, name, value)
+    status = fields.get(schema.status_field)
+    if kind.states and status is not None and status not in kind.states:
+        raise UsageError(
+            "artifact.field", f"{kind.one} cannot have the status {str(status)[:60]!r}",
+            hint="states: " + ", ".join(kind.states),
+        )  # fmt: skip
     missing = [name for name in kind.required if not fields.get(name)]
     if missing:
         raise UsageError(
@@ -143,10 +153,23 @@ def set_state(ws: Workspace, text: str, status: str) -> StateChange:
     RefusedError ``schema.state`` or ``schema.transition``, which name what is possible, or
     ``artifact.no-states``; nothing was written then.
     """
-    found = show(ws, text)
+    found = _meant(ws, text, status)
     needs = may_become(ws, found, status)
     artifact = rewrite(ws, found, {ws.settings().schema.status_field: status})
     return StateChange(artifact, found.head.status, artifact.raw != found.raw, needs)
+
+
+def _meant(ws: Workspace, text: str, status: str) -> Artifact:
+    try:
+        return show(ws, text)
+    except UsageError as error:
+        turned = any(text in kind.states for kind in ws.settings().schema.types.values())
+        if error.code != "artifact.unknown" or not turned:
+            raise
+        raise UsageError(
+            error.code, error.message,
+            hint=f"the id comes first: gitsync state {shell_word(status)} {shell_word(text)}",
+        ) from None  # fmt: skip
 
 
 def may_become(ws: Workspace, found: Artifact, status: str) -> tuple[Requirement, ...]:

@@ -50,8 +50,9 @@ def claim(ws: Workspace, text: str, *, take_over: bool = False) -> Claimed:
         )
     if found.head.status in kind.done:
         raise RefusedError(
-            "claim.done", f"{found.head.id} is {found.head.status}: nothing is left to do"
-        )
+            "claim.done", f"{found.head.id} is {found.head.status}: nothing is left to do",
+            hint="gitsync ready   # what there is to do",
+        )  # fmt: skip
     owners = link_values(fields_of(found).get(schema.owner_field))
     if not take_over:
         _refuse_taken(ws, found, kind, owners)

@@ -71,7 +71,10 @@ def open_folder(cwd: Path, paths: Sequence[str], preset: str | None) -> Folder:
 def existing(cwd: Path, path: str) -> Path:
     place = (cwd / path).resolve()
     if not place.exists():
-        raise EnvironmentFault("folder.missing", f"there is no file or folder {path}")
+        raise EnvironmentFault(
+            "folder.missing", f"there is no file or folder {path}",
+            hint="name it as it is reached from here; . stands for all that is here",
+        )  # fmt: skip
     return place
 
 

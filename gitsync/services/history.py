@@ -11,7 +11,7 @@ from gitsync.domain.fieldchanges import FieldChange, field_changes, unified
 from gitsync.domain.frozen import frozen
 from gitsync.domain.names import parse_position
 from gitsync.domain.query.vocabulary import vocabulary_of
-from gitsync.services.artifacts import commit_at
+from gitsync.services.artifacts import commit_at, show
 from gitsync.services.status import LogEntry, log
 from gitsync.storage.artifactindex import is_artifact_path, read_file
 from gitsync.storage.trees import EMPTY_TREE, TreeReader
@@ -229,8 +229,11 @@ def is_position(text: str) -> bool:
     )
 
 
-def only(found: Diff, text: str) -> ArtifactDiff | None:
-    """The one changed artifact that ``text`` names, None if nothing of it changed."""
+def only(ws: Workspace, found: Diff, text: str) -> ArtifactDiff | None:
+    """The one changed artifact that ``text`` names, None if nothing of it changed.
+
+    Raises UsageError ``artifact.*`` for what names no artifact, here either.
+    """
     from gitsync.domain.artifact import resolve
 
     ids = [one.id for one in found.artifacts]
@@ -239,7 +242,8 @@ def only(found: Diff, text: str) -> ArtifactDiff | None:
     try:
         ident = by_path[0] if by_path else resolve(text, ids)
     except UsageError as error:
-        if error.code == "artifact.unknown":
-            return None
-        raise
+        if error.code != "artifact.unknown":
+            raise
+        show(ws, text)
+        return None
     return next(one for one in found.artifacts if one.id == ident)

@@ -9,11 +9,10 @@ from gitsync.codec import trailers
 from gitsync.codec.gitobjects import encode_tag, tag_payload
 from gitsync.codec.records import DOMAIN, NUMBER, printable, write_commit_record
 from gitsync.domain.frozen import frozen
-from gitsync.domain.ledger.content import check_markers
-from gitsync.domain.merge.trees import diff_trees
 from gitsync.domain.names import MIRROR, parse_position, position_tag
 from gitsync.domain.objects import Commit, Oid, Tag
 from gitsync.domain.records import STATE, CommitRecord
+from gitsync.services.resolving import check_settled
 from gitsync.storage.refs import RefUpdate
 
 if TYPE_CHECKING:
@@ -59,7 +58,9 @@ def snapshot(ws: Workspace, message: str | None) -> Snapshot:
     tip = files.tip()
     tree = files.tree_of_files(tip)
     paths = tuple(path for _, path in files.changes())
-    check_markers(ws.facts, diff_trees(ws.facts, ws.facts.commit(tip).tree, tree))
+    # Plain git may have committed markers since: what counts is what common holds.
+    known = ws.position()
+    check_settled(ws, ws.facts.commit(known.commit if known else tip).tree, tree)
     number = last + 1
     signer = ws.signer()
     if tree == ws.facts.commit(tip).tree and before == tip:

@@ -10,7 +10,6 @@ from gitsync.codec import trailers
 from gitsync.codec.records import printable, write_commit_record
 from gitsync.domain.errors import RefusedError, UsageError
 from gitsync.domain.frozen import frozen
-from gitsync.domain.ledger.content import check_markers
 from gitsync.domain.ledger.history import incoming, merge_bases
 from gitsync.domain.ledger.judge import judge
 from gitsync.domain.ledger.state import Candidate, Decision, Refusal, State
@@ -26,6 +25,7 @@ from gitsync.domain.records import PROPOSAL, WITHDRAWAL, CommitRecord, Receipt
 from gitsync.services import artifacts
 from gitsync.services.chain import ready_index
 from gitsync.services.leasing.fencing import newest_locks, own_tokens
+from gitsync.services.resolving import check_settled
 from gitsync.services.sources import fresh_view, known_view, receipts_in, send
 from gitsync.services.workspace import Workspace, relative_to
 from gitsync.storage.refs import RefUpdate
@@ -76,7 +76,7 @@ def propose(ws: Workspace, options: ProposeOptions) -> Proposed:
     base = ws.facts.commit(draft.parents[0]).tree
     begun = _base_of_files(ws, state, *draft.parents)
     # Whatever the ledger's merge version: markers are never what was meant.
-    check_markers(ws.facts, diff_trees(ws.facts, ws.facts.commit(begun).tree, draft.tree))
+    check_settled(ws, ws.facts.commit(begun).tree, draft.tree)
     changed = _changed(ws, state, draft, begun)
     slug = check_slug(options.slug) if options.slug else _free_slug(ws, options, changed)
     name = ProposalName(ws.me(), slug)

@@ -14,9 +14,10 @@ from gitsync.codec.frontmatter_parts import read_head
 from gitsync.codec.records import printable
 from gitsync.domain.errors import FormatError, GitsyncError, RefusedError, UsageError, Where
 from gitsync.domain.frozen import frozen
-from gitsync.domain.ledger.content import shell_word
+from gitsync.domain.ledger.content import check_markers, shell_word
 from gitsync.domain.merge.front import said
 from gitsync.domain.merge.markers import Piece, read_conflicts
+from gitsync.domain.merge.trees import diff_trees
 from gitsync.domain.merge.values import FieldConflict
 from gitsync.domain.merge.version1 import split_front_matter
 from gitsync.domain.objects import Oid
@@ -32,6 +33,13 @@ if TYPE_CHECKING:
 
 OURS, THEIRS = "ours", "theirs"
 _OTHER_SIDES = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REBASE_HEAD", "REVERT_HEAD")
+_UNDER_WAY = (
+    ("rebase-merge", "git rebase --continue"),
+    ("rebase-apply", "git rebase --continue"),
+    ("CHERRY_PICK_HEAD", "git cherry-pick --continue"),
+    ("REVERT_HEAD", "git revert --continue"),
+    ("MERGE_HEAD", "git commit"),
+)
 _FENCES = (b"---", b"...")
 
 
@@ -94,6 +102,44 @@ def conflicts(ws: Workspace) -> tuple[Conflicted, ...]:
         return ()
     other = _other_side(ws)
     return tuple(_describe(ws, one, other) for one in found)
+
+
+def check_settled(ws: Workspace, before: Oid, after: Oid) -> None:
+    """Refuse what brings an unsettled conflict from one tree into another.
+
+    Raises RefusedError ``merge.markers``.
+    """
+    try:
+        check_markers(ws.facts, diff_trees(ws.facts, before, after))
+    except RefusedError as error:
+        if _unmerged(ws):
+            raise
+        # Staged, git can make the conflict anew; committed, the markers are all that is left of it.
+        path = shell_word(error.where.file or "") if error.where else "FILE"
+        again = f"git checkout --merge -- {path}\ngitsync resolve {path}\n"
+        hint = "settle it in the file; markers that are meant as text are indented by a space"
+        raise RefusedError(
+            error.code, error.message, where=error.where,
+            hint=again + "or " + hint if finishing(ws) else hint,
+        ) from None  # fmt: skip
+
+
+def finishing(ws: Workspace) -> str | None:
+    """The command that goes on with what git was doing when it met a conflict; None if it was
+    doing nothing that has to be gone on with."""
+    git_dir = ws.repo.git_dir
+    for name, command in _UNDER_WAY:
+        if (git_dir / name).exists():
+            return command
+    return None
+
+
+def named_conflict(ws: Workspace, target: str) -> tuple[Conflicted, ...]:
+    """The one of :func:`conflicts` that a path, an id or the beginning of one names.
+
+    Raises UsageError ``resolve.target``.
+    """
+    return (_describe(ws, _pick(ws, target), _other_side(ws)),)
 
 
 def _unmerged(ws: Workspace) -> list[_Open]:

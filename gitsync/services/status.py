@@ -83,6 +83,7 @@ class Status:
     proposals: tuple[ProposalState, ...] = ()
     requests: tuple[str, ...] = ()
     conflicts: tuple[Conflicted, ...] = ()
+    finishing: str | None = None
     leases: tuple[Lease, ...] = ()
     asked: tuple[LeaseRequest, ...] = ()
     work: tuple[Work, ...] = ()
@@ -149,7 +150,8 @@ def _status(ws: Workspace) -> Status:
         offered=offered,
         proposals=offers,
         requests=_asking(ws, view),
-        conflicts=_conflicts(ws, changed.found()),
+        conflicts=(open_here := _conflicts(ws, changed.found())),
+        finishing=_finishing(ws) if open_here else None,
         leases=leases,
         asked=asked,
         work=work,
@@ -192,6 +194,12 @@ class _Changes(threading.Thread):
         if self._error is not None:
             raise self._error
         return self._changes
+
+
+def _finishing(ws: Workspace) -> str | None:
+    from gitsync.services.resolving import finishing
+
+    return finishing(ws)
 
 
 def _conflicts(ws: Workspace, changes: tuple[tuple[str, str], ...]) -> tuple[Conflicted, ...]:

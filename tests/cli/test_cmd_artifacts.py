@@ -27,10 +27,13 @@ def test_new_prints_id_and_path(ledger):
         (["plam", "T"], "there is no artifact type 'plam' here", "types: plan, runbook, story"),
         (["plan", "T", "--set", "owner"], "--set takes FIELD=VALUE", "--set owner=james"),
         (["plan", "T", "--set", "id=x"], "id is given by the tool", ""),
-        (["plan", "  "], "an artifact needs a title", ""),
+        (["plan", "  "], "an artifact needs a title", 'gitsync new plan "Title"'),
+        (["A plan", "plan"], "no artifact type 'A plan'", "gitsync new plan 'A plan'"),
+        (["plan", "T", "--set", "status=done"], "cannot have the status 'done'",
+         "states: draft, committed, approved"),
         (["plan"], "missing argument 'TITLE'", "gitsync new --help"),
     ],
-)
+)  # fmt: skip
 def test_new_refuses(ledger, args, said, hint):
     ran = ledger.cli("james", "new", *args)
     assert (ran.code, ran.out) == (2, "")

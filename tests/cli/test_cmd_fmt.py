@@ -74,7 +74,7 @@ def test_what_names_nothing(ledger, write):
         (("gone/x.md",), 3, "there is no file or folder gone/x.md"),
     ):
         ran = ledger.cli("james", "fmt", *args)
-        assert (ran.code, said in ran.err) == (code, True)
+        assert (ran.code, said in ran.err, "\nhint:  " in ran.err) == (code, True, True)
 
 
 def test_a_broken_file_is_named_and_the_others_are_written(ledger, write, document):

@@ -101,6 +101,9 @@ def test_a_wrong_term_is_named_with_its_place(work):
     assert "did you mean: owner:" in ran.err
     ran = work.cli("james", "list", "-ower:me", "--json")
     assert json.loads(ran.err)["where"] == {"file": "query", "line": 1, "column": 2}
+    for query, hint in (('"open', 'title:"a b"'), ("-", "status:draft")):
+        ran = work.cli("james", "list", query)
+        assert (ran.code, "\nhint:  write " in ran.err, hint in ran.err) == (2, True, True)
     ran = work.cli("james", "list", "--limt", "3")
     assert (ran.code, "no such option" in ran.err.lower()) == (2, True)
 
@@ -242,6 +245,18 @@ def test_diff_between_positions_and_files(work, document, golden):
     assert work.cli("james", "diff", "plans@2..plan-x").code == 2
 
 
+def test_diff_takes_two_positions_and_refuses_what_is_none_and_no_artifact(work):
+    """No difference is an answer that people act on."""
+    span = work.cli("james", "diff", "common@1..common@2")
+    assert "plan-bcdfgh  new" in span.out
+    for pair in (("common@1", "common@2"), ("@1", "@2")):
+        assert work.cli("james", "diff", *pair).out == span.out
+    for args in (("nonsense",), ("common@1", "nonsense"), ("common@1..common@2", "nonsense")):
+        ran = work.cli("james", "diff", *args)
+        assert (ran.code, "no artifact's id begins with 'nonsense'" in ran.err) == (2, True)
+    assert work.cli("james", "diff", "story-bcdfgh").out == "no difference\n"
+
+
 def test_log_and_trace_of_one_artifact(work, document, golden):
     edit(work, "stories/a.md", "status: draft", "status: committed")
     assert work.cli("james", "propose", "-m", "Commit it", "--slug", "second").code == 0
@@ -364,6 +379,8 @@ def complete(ledger, words):
         ("gitsync diff common@", {"common@2", "common@1", "common@2..common",
                                   "common@1..common"}),
         ("gitsync list --at common@", {"common@2", "common@1"}),
+        ("gitsync export common@", {"common@2", "common@1"}),
+        ("gitsync export common --format j", {"json"}),
     ],
 )  # fmt: skip
 def test_the_shell_is_offered(work, words, wanted):

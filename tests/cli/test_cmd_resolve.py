@@ -127,9 +127,16 @@ def test_one_side_removed_the_file(ledger):
 def test_wrong_use_says_what_would_be_right(merging):
     for args, code, word in (
         (("resolve", "nothing", "--take", "ours"), 2, "in conflict: plan-bbbbbb"),
+        (("resolve", "nothing"), 2, "in conflict: plan-bbbbbb"),
         (("resolve", "plan-b", "--take", "mine"), 2, "--field"),
-        (("resolve", "plan-b", "--field", "owner"), 2, "--take"),
+        (
+            ("resolve", "plan-b", "--field", "owner"),
+            2,
+            "hint:  gitsync resolve plan-b --field owner --take theirs",
+        ),
+        (("resolve", "plan-b", "--body"), 2, "hint:  gitsync resolve plan-b --body --take ours"),
         (("resolve", "--take", "ours"), 2, "which file"),
+        (("resolve", "--take", "ours"), 2, "hint:  gitsync resolve ID --take ours"),
         (("resolve", "plan-b", "--field", "title", "--take", "ours"), 1, "not in conflict"),
     ):
         ran = merging.cli("james", *args)
@@ -168,3 +175,49 @@ def test_markers_are_neither_proposed_nor_snapshotted(merging):
         assert ran.code == 1
         assert "merge.markers" in merging.cli("james", *args, "--json").err
         assert "gitsync resolve" in ran.err
+    for line in ran.err.partition("hint:")[2].splitlines()[:1]:
+        git(james, *line.split()[1:])
+    ran = merging.cli("james", "resolve", PATH, "--take", "theirs")
+    assert (ran.code, "no conflict is left" in ran.out) == (0, True)
+
+
+def test_markers_that_git_has_committed_are_not_signed_either(merging):
+    """Hooks stop such a commit; who has none finds out here, and is told what still helps."""
+    james = merging.folder("james")
+    git(james, "commit", "-q", "-am", "as it is")
+    for args in (("propose", "-m", "x"), ("snapshot",)):
+        ran = merging.cli("james", *args)
+        said, hint = ran.err.splitlines()
+        assert ran.code == 1
+        assert said.startswith(f"error: {PATH}:6: a conflict is not settled")
+        assert hint.startswith("hint:  settle it in the file; markers that are meant as text")
+    (james / PATH).write_bytes(plan())
+    ran = merging.cli("james", "snapshot")
+    assert (ran.code, ran.err) == (0, "")
+    git(james, "commit", "-q", "--allow-empty", "-m", "more")
+    assert "  holds what was committed already\n" in merging.cli("james", "snapshot").out
+
+
+@pytest.mark.parametrize(
+    ("begin", "go_on"),
+    [
+        (("rebase", "-q"), "git rebase --continue"),
+        (("cherry-pick",), "git cherry-pick --continue"),
+        (("merge", "-q"), "git commit"),
+    ],
+)
+def test_the_next_step_is_what_git_waits_for(merging, begin, go_on):
+    james = merging.folder("james")
+    other = git(james, "rev-parse", "MERGE_HEAD")
+    git(james, "merge", "--abort")
+    git(james, *begin, other, check=False)
+    status = merging.cli("james", "status").out
+    steps = status.partition("Next:\n")[2].splitlines()
+    assert [line.split("  ")[1] for line in steps] == ["gitsync resolve plan-bbbbbb", go_on]
+    ran = merging.cli("james", "resolve", "plan-b", "--take", "theirs")
+    assert ran.out.partition("Next:\n")[2].startswith(f"  {go_on}  ")
+    command = go_on.split()[1:]
+    git(
+        james, "-c", "core.editor=true", *command, *(["--no-edit"] if command == ["commit"] else [])
+    )
+    assert "In conflict" not in merging.cli("james", "status").out

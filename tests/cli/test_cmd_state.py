@@ -62,6 +62,12 @@ def test_an_unknown_state_names_those_that_it_can_go_to(ledger, plan):
     assert "from draft a plan can go to: committed" in ran.err
 
 
+def test_the_state_before_the_id_is_turned_round(ledger, plan):
+    ran = ledger.cli("james", "state", "committed", plan["id"])
+    assert ran.code == 2
+    assert f"hint:  the id comes first: gitsync state {plan['id']} committed\n" in ran.err
+
+
 def test_what_has_no_states_is_refused(ledger):
     ledger.write("james", "note.md", "---\nid: x1\nstatus: odd\n---\n")
     ran = ledger.cli("james", "state", "x1", "draft")

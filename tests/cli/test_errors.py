@@ -23,6 +23,7 @@ from gitsync.domain.errors import BugError, FormatError, Where
         (("xyzzy",), 2, "there is no command 'xyzzy'", "gitsync --help"),
         (("commit",), 2, "there is no command 'commit'", "did you mean: gitsync propose"),
         (("-C", "nowhere", "status"), 2, "there is no folder nowhere", ""),
+        (("completion",), 2, "missing argument", "gitsync completion --help"),
         (("receipt", "a b"), 2, "'a b' cannot name a proposal", "use lower-case letters"),
     ],
 )
@@ -86,6 +87,14 @@ def test_a_key_that_others_can_read(ledger):
     ran = ledger.cli("james", "propose")
     assert ran.code == 3
     assert f"hint:  chmod 600 {ledger.root}/keys/james.key\n" in ran.err
+
+
+def test_an_error_is_told_in_one_piece(failing, ledger):
+    """The parser of the command line breaks some of its sentences, with tabs."""
+    said = ledger.cli("james", "completion").err.splitlines()[0]
+    assert said.endswith("Choose from: bash, zsh, fish")
+    error = FormatError("a.b", "f.md:3: bad", where=Where("f.md", 3))
+    assert failing(error).err == "error: f.md:3: bad\n"
 
 
 def test_a_place_in_the_input_is_an_object(ledger, document):

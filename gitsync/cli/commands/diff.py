@@ -29,6 +29,8 @@ def run(app: App, options: Options) -> None:
     from gitsync.services.history import Diff, diff, is_position, only
 
     span, text = options.span, options.text
+    if span and text and ".." not in span + text and is_position(span) and is_position(text):
+        span, text = f"{span}..{text}", None  # as git's own diff takes them
     if text is None and span is not None and not is_position(span) and span != app.ledger().space:
         if ".." in span:
             raise UsageError("position.malformed", f"{span!r} is no range of positions",
@@ -36,7 +38,7 @@ def run(app: App, options: Options) -> None:
         span, text = None, span
     found = diff(app.ledger(), span)
     if text is not None:
-        one = only(found, text)
+        one = only(app.ledger(), found, text)
         found = Diff((one,) if one is not None else (), ())
     if app.json:
         app.out.json(_document(app, found, span))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitsync.cli import completing
 from gitsync.cli.options import argument, define, option
 from gitsync.cli.text import plural
 from gitsync.domain.errors import UsageError
@@ -57,11 +58,11 @@ command = define(
     example="gitsync export common@7 --to ../release\n"
     "gitsync export common --to ../data --format sqlite",
     params=(
-        argument("position", "POSITION"),
+        argument("position", "POSITION", complete=completing.positions),
         option("--to", metavar="DIR", file=True, help="The folder that takes it."),
         click.Option(
             ["--format", "form"], metavar="FORMAT", default="md", show_default=True,
-            help="md, json or sqlite.",
+            help="md, json or sqlite.", shell_complete=completing.formats,
         ),
     ),
 )  # fmt: skip

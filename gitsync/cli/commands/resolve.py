@@ -33,14 +33,21 @@ def run(app: App, options: Options) -> None:
     done = None
     if options.take is not None:
         if options.target is None:
-            raise UsageError("resolve.target", "say which file: gitsync resolve ID --take ours")
+            raise UsageError(
+                "resolve.target", "say which file", hint="gitsync resolve ID --take ours"
+            )
         wanted = resolving.ResolveOptions(options.target, options.take, options.field, options.body)
         done = resolving.resolve(ws, wanted)
     elif options.field is not None or options.body:
         raise UsageError(
-            "resolve.take", "say what to take: --take ours, --take theirs, or a field's value"
-        )
-    left = resolving.conflicts(ws)
+            "resolve.take", "say what to take: --take ours, --take theirs, or a field's value",
+            hint=f"gitsync resolve {options.target or 'ID'} "
+            + (f"--field {options.field} --take theirs" if options.field else "--body --take ours"),
+        )  # fmt: skip
+    if done is None and options.target is not None:
+        left = resolving.named_conflict(ws, options.target)
+    else:
+        left = resolving.conflicts(ws)
     if app.json:
         app.out.json(
             app.document(
@@ -59,8 +66,10 @@ def run(app: App, options: Options) -> None:
             app.out.line("  nothing is left open in it, and it is staged")
     if not left:
         app.out.line("nothing is in conflict here" if done is None else "no conflict is left")
-        if done is not None:
-            app.out.steps("Next:", [("git commit", "finish the merge (a rebase: --continue)")])
+        command = resolving.finishing(ws) if done is not None else None
+        if command is not None:
+            what = "finish the merge" if command == "git commit" else "when you have looked at it"
+            app.out.steps("Next:", [(command, what)])
         return
     if done is None:
         app.out.line(f"In conflict ({plural(len(left), 'file')}):")

@@ -37,7 +37,8 @@ def run(app: App, options: Options) -> None:
         app.out.line(f"nothing has changed since {position}")
         return
     app.out.line(f"{position}  {found.commit[:12]}")
-    app.out.wrapped(f"holds {words.paths(found.paths)}", "    ", "  ")
+    held = words.paths(found.paths) if found.paths else "what was committed already"
+    app.out.wrapped(f"holds {held}", "    ", "  ")
 
 
 command = define(

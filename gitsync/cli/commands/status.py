@@ -229,7 +229,8 @@ def _steps(found: Status) -> list[tuple[str, str]]:
     if found.conflicts:
         first = found.conflicts[0]
         steps.append((f"gitsync resolve {first.id or clean(first.path)}", "settle the conflicts"))
-        steps.append(("git commit", "when none is left"))
+        if found.finishing is not None:
+            steps.append((found.finishing, "when none is left"))
     if "refused" in outcomes:
         steps.append(
             (f"gitsync receipt {outcomes['refused']}", "why it was refused, and what mends it")
@@ -237,11 +238,11 @@ def _steps(found: Status) -> list[tuple[str, str]]:
     if found.asked:
         name = found.asked[0].ref.removeprefix("refs/heads/proposals/")
         steps.append((f"gitsync lock answer {name} allow", "or deny, or wait"))
-    if (found.behind and not found.pin) or found.offered is not None:
+    if not found.conflicts and ((found.behind and not found.pin) or found.offered is not None):
         steps.append(("gitsync pull", "verify and take over what is new"))
     if "queued" in outcomes:
         steps.append(("gitsync push", "send what is queued"))
-    if found.changes or found.unproposed:
+    if not found.conflicts and (found.changes or found.unproposed):
         steps.append(("gitsync propose", "submit your work"))
     if found.domain in found.requests:
         steps.append(("gitsync pull", "once a member has admitted you"))

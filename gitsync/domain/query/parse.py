@@ -131,13 +131,15 @@ class _Parser:
             open_end = text.endswith("*")
         words = words_of(text)
         if not words:
-            self._fail("query.malformed", begin, "there is no word here to look for")
+            self._fail("query.malformed", begin, "there is no word here to look for",
+                       "write a word with a letter in it, or a term: status:draft")  # fmt: skip
         return terms.Text(words, open_end)
 
     def _quoted(self) -> _Value:
         found = _QUOTED.match(self._text, self._at)
         if found is None:
-            self._fail("query.malformed", self._at, "this quote is not closed")
+            self._fail("query.malformed", self._at, "this quote is not closed",
+                       'write title:"a b", and quote the whole query for your shell')  # fmt: skip
         begin, self._at = self._at, found.end()
         return _Value(re.sub(r"\\(.)", r"\1", found[1], flags=re.DOTALL), begin, quoted=True)
 
