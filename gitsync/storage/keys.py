@@ -28,7 +28,13 @@ if TYPE_CHECKING:
 
 MAX_KEY_FILE_BYTES = 64 * 1024
 _OPENSSH_PRIVATE = b"-----BEGIN OPENSSH PRIVATE KEY-----"
-_NAME_A_KEY = "make one: gitsync id new\nor name one: --key PATH"
+_NAME_A_KEY = (
+    "make one: gitsync id new\nor name one: gitsync id use PATH   (with init and join: --key PATH)"
+)
+_ANOTHER = {
+    "--key": "name a key that is there, or make it: gitsync id new PATH",
+    "GITSYNC_KEY": "let it name a key that is there, or take it away: unset GITSYNC_KEY",
+}
 
 
 @frozen
@@ -157,8 +163,9 @@ def _chosen(value: str, source: str, home: Path) -> KeyChoice:
     path = _expand(value, home)
     if not path.is_file() and not _public_beside(path).is_file():
         raise EnvironmentFault(
-            "key.missing", f"{source} names the key {value}, which is no file", hint=_NAME_A_KEY
-        )
+            "key.missing", f"{source} names the key {value}, which is no file",
+            hint=_ANOTHER.get(source, "name one that is there: gitsync id use PATH"),
+        )  # fmt: skip
     return KeyChoice(source, path=path)
 
 

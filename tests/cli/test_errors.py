@@ -79,6 +79,14 @@ def test_no_key(ledger, tmp_path, cli, document):
     ledger.ws("james").repo.git("config", "user.signingkey", "/nowhere/key")
     ran = ledger.cli("james", "propose", "--json")
     assert (ran.code, document(ran.err, "error")["code"]) == (3, "key.missing")
+    # What is said then works where it is typed.
+    hint = document(ran.err, "error")["hint"]
+    assert hint == "name one that is there: gitsync id use PATH"
+    assert ledger.cli("james", "id", "use", str(ledger.root / "keys" / "james.key")).code == 0
+    assert ledger.cli("james", "propose").code == 0
+    ledger.write("james", "a.md", "b\n")
+    ran = ledger.cli("james", "snapshot", GITSYNC_KEY="/nowhere/key")
+    assert (ran.code, "unset GITSYNC_KEY" in ran.err) == (3, True)
 
 
 def test_a_key_that_others_can_read(ledger):
