@@ -40,15 +40,17 @@ def test_version_and_help_import_no_command_and_no_git_library():
     )
     assert done.stdout.endswith("\n['gitsync.services', 'gitsync.services.host']\n")
     script = (
-        "import sys; sys.argv = ['gitsync', '--version']\n"
+        "import os, sys; sys.argv = ['gitsync', '--version']\n"
         "from gitsync.cli.main import entry\n"
-        "try: entry()\n"
-        "except SystemExit: print('click' in sys.modules)"
+        "leave = os._exit\n"
+        "os._exit = lambda code: (print(code, {'click', 'typing'} & set(sys.modules),\n"
+        "                               flush=True), leave(code))\n"
+        "entry()"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    assert done.stdout.endswith("\nFalse\n")
+    assert done.stdout.endswith("\n0 set()\n")
 
 
 def test_completion(tmp_path, cli):

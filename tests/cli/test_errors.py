@@ -174,7 +174,8 @@ def test_what_the_system_refuses_is_no_bug(failing, document):
     assert (ran.code, document(ran.err, "error")["code"]) == (3, "disk.full")
     ran = failing(PermissionError(errno.EACCES, "Permission denied", "/root/x"))
     assert ran.err.startswith("error: /root/x: Permission denied\nhint:  check who owns")
-    assert failing(OSError(errno.EIO, "odd")).code == 70
+    assert failing(OSError(errno.EIO, "odd")).code == 3
+    assert failing(OSError(errno.ELOOP, "odd")).code == 70
 
 
 def test_interruption_is_quiet(failing, document):

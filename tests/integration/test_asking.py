@@ -31,17 +31,14 @@ def descriptors():
 
 def test_it_answers_with_code_output_and_complaints(repo):
     before = descriptors()
-    assert Asked(["rev-parse", "--git-dir"], str(repo), environment()).answer() == (
-        0,
-        b".git\n",
-        b"",
-    )
+    one = Asked(["rev-parse", "--git-dir"], str(repo), environment())
+    assert one.answer() == (0, b".git\n", b"")
     code, out, err = Asked(["rev-parse", "HEAD^9"], str(repo), environment()).answer()
     assert (code, out) == (128, b"HEAD^9\n")
     assert b"fatal" in err
     assert descriptors() == before
     with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(one.pid, os.WNOHANG)
 
 
 def test_much_on_both_pipes_stops_neither(repo):
