@@ -38,7 +38,7 @@ def frozen(cls: type[Class]) -> type[Class]:
         "__hash__": lambda self: hash(values(self)),
         "__setattr__": _refuse,
         "__delattr__": _refuse,
-        "__reduce__": _reduce(_getter([one.name for one in found])),
+        "__reduce__": _reduce([one.name for one in found]),
     }
     for name, method in shared.items():
         if name not in kept:
@@ -95,11 +95,9 @@ def _repr(names: list[str]) -> Callable[[object], str]:
     return shown
 
 
-def _reduce(values: Callable[[object], Any]) -> Callable[[object], tuple[type, tuple[Any, ...]]]:
+def _reduce(names: list[str]) -> Callable[[object], tuple[type, tuple[Any, ...]]]:
     def parts(self: object) -> tuple[type, tuple[Any, ...]]:
-        found = values(self)
-        single = len(fields(self)) == 1  # type: ignore[arg-type]
-        return self.__class__, (found,) if single else found
+        return self.__class__, tuple(getattr(self, name) for name in names)
 
     return parts
 

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 # Below this many snapshots another process costs more than it saves.
 WORTH_A_PROCESS = 400
-# Of what it takes to prove a snapshot: to place it among the positions, to place it where its
-# parents are known already, and to check one of its signatures.
+# Of what it takes to prove a snapshot: to place it among the positions; the same, and what another
+# process needs besides, where its parents are known already; and to check one of its signatures.
 PLACING = 0.13
 PLACING_KNOWN = 0.1
 SIGNATURE = 0.1
@@ -216,7 +216,7 @@ def costs_of(chain: Sequence[Oid], tags: Mapping[int, Oid], first: int,
     signers = known.signers
     found = []
     for number, oid in enumerate(chain, start=first):
-        signed = [oid, *known.parents.get(oid, (oid,) * 2)[1:], tags.get(number, oid)]
+        signed = [oid, *known.parents.get(oid, ())[1:], tags.get(number, oid)]
         found.append(1 - SIGNATURE * sum(one in signers for one in signed))
     return found
 

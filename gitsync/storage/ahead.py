@@ -37,14 +37,11 @@ MAX_OBJECTS: Final = 200_000
 
 @dataclass(slots=True)
 class Known:
-    """The parents of commits, and whose valid signature a commit or tag has, by their ids."""
+    """The parents of commits, and whose valid signature a commit or tag has, by their ids. That
+    a store has the object is not known: the file may have changed since it was read."""
 
     parents: dict[Oid, tuple[Oid, ...]] = field(default_factory=dict)
     signers: dict[Oid, PublicKey] = field(default_factory=dict)
-
-    def holds(self, oid: Oid) -> bool:
-        """Whether the object was among what was read."""
-        return oid in self.signers or oid in self.parents
 
 
 @contextmanager

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 MAX_OBJECT_BYTES: Final = 256 << 20
 # Larger files are read as a stream; the limit of memory is git's own (wrapper.c).
 _LIMITS: Final = {"GIT_ALLOC_LIMIT": str(MAX_OBJECT_BYTES)}
+# One thread: a second one makes it no quicker, and the other processor checks signatures meanwhile.
 _BOUNDED: Final = ("-c", "core.bigFileThreshold=32m", "-c", "pack.threads=1")
 
 

@@ -15,6 +15,7 @@ from gitsync.storage import ahead
 from gitsync.storage.ahead import reading_ahead
 from gitsync.storage.bundlefile import open_bundle
 from gitsync.storage.facts import StoreFacts
+from gitsync.storage.quarantine import Quarantine
 
 
 @pytest.fixture
@@ -153,3 +154,23 @@ def test_the_proof_goes_by_the_keys_that_were_read_ahead(meeting, bundle, monkey
     with pytest.raises(VerificationError) as caught:
         meeting.take("carol", bundle)
     assert caught.value.code in ("witness.unknown-key", "tag.unknown-key", "anchor.signer")
+
+
+def test_what_was_read_ahead_need_not_be_there(meeting, bundle, monkeypatch):
+    """The file on the stick changes between the two readings: git gets an older bundle's pack."""
+    meeting.land("notes/later.md", "Later\n")
+    newer = meeting.bundle("alice", full=True)
+    run, take = ahead._Reader.run, Quarantine.take
+    read = threading.Event()
+    monkeypatch.setattr(ahead._Reader, "run", lambda self: (run(self), read.set()))
+
+    def of_the_older(self, _file):
+        assert read.wait(30)
+        take(self, open_bundle(bundle))
+
+    monkeypatch.setattr(Quarantine, "take", of_the_older)
+    before = meeting.refs("carol")
+    with pytest.raises(VerificationError) as caught:
+        meeting.take("carol", newer)
+    assert caught.value.code == "bundle.incomplete"
+    assert meeting.refs("carol") == before

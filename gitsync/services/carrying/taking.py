@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from gitsync.services.carrying.unwrapping import Unlock
     from gitsync.services.host import Host
     from gitsync.services.workspace import Workspace
-    from gitsync.storage.ahead import Known
     from gitsync.storage.keys import PrivateKey
     from gitsync.storage.quarantine import Quarantine
 
@@ -255,7 +254,7 @@ def checked(ws: Workspace, opened: Opened, apart: Quarantine, here: Held) -> Ite
     others = parts(manifest.number - before, processors()) - 1
     with provers(others, apart.git_dir) as waiting:
         with reading_ahead(opened.file) as known:
-            check_whole(ws, opened, apart, here, known)
+            check_whole(ws, opened, apart, here)
         source = f"the bundle {opened.file.path.name}"
         arrival = Arrival(ws, apart, here, manifest.ledger, source, waiting, known)
         judged = arrival.judge(manifest.changes, manifest.common, manifest.number)
@@ -267,9 +266,8 @@ def checked(ws: Workspace, opened: Opened, apart: Quarantine, here: Held) -> Ite
         judged.verifier.index.close()
 
 
-def check_whole(ws: Workspace, opened: Opened, apart: Quarantine, here: Held, known: Known) -> None:
-    """Read a bundle's objects into quarantine, and see that nothing of them is wanting. ``known``
-    is what was read of them beside that.
+def check_whole(ws: Workspace, opened: Opened, apart: Quarantine, here: Held) -> None:
+    """Read a bundle's objects into quarantine, and see that nothing of them is wanting.
 
     Raises FormatError ``bundle.damaged``, ``bundle.too-large``, VerificationError
     ``bundle.incomplete``.
@@ -285,7 +283,7 @@ def check_whole(ws: Workspace, opened: Opened, apart: Quarantine, here: Held, kn
     tips = set(opened.manifest.refs().values()) | {opened.ident}
     if built_on:
         apart.check_connected(tips, built_on)
-    elif absent := apart.missing(one for one in tips if not known.holds(one)):
+    elif absent := apart.missing(tips):
         # Nothing to build on: that no link inside the pack is broken was part of taking it.
         raise VerificationError(
             "bundle.incomplete", f"the bundle lacks {absent[0][:12]}, which a ref of it names"
