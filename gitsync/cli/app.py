@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from gitsync.cli.freshness import freshness_json
@@ -21,18 +20,20 @@ if TYPE_CHECKING:
 Found = TypeVar("Found")
 
 
-@dataclass(slots=True)
 class App:
     """The context of one command. ``json`` is set when results are to be JSON documents,
     ``fresh`` when the age of what they rest on is to be told; ``scan`` is one of the files here
     that was begun before anything else, ``read`` the clone that artifacts were read from."""
 
-    host: Host
-    out: Output
-    json: bool = False
-    fresh: bool = False
-    scan: WorkScan | None = None
-    read: Workspace | None = None
+    __slots__ = ("fresh", "host", "json", "out", "read", "scan")
+
+    def __init__(self, host: Host, out: Output, *, scan: WorkScan | None = None) -> None:
+        self.host = host
+        self.out = out
+        self.json = False
+        self.fresh = False
+        self.scan = scan
+        self.read: Workspace | None = None
 
     def workspace(self) -> Workspace:
         """The clone that the command runs in. Raises EnvironmentFault ``repo.missing``."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +9,7 @@ import click
 from gitsync import __version__
 from gitsync.cli.table import COMMANDS, SECTIONS
 from gitsync.domain.errors import UsageError
+from gitsync.domain.lateregex import late_regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,7 +35,7 @@ OTHER_WORDS = {
     "version": "gitsync --version",
     "whoami": "gitsync id show",
 }
-_NEGATED = re.compile(r"-[^-\s].")
+_NEGATED = late_regex(r"-[^-\s].")
 _SHIELD = "\x00"  # which no argument of a process can hold
 COMPLETE_VARIABLE = "_GITSYNC_COMPLETE"
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 80}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from gitsync.cli.group import Command, fresh_option, json_option, unshielded
+from gitsync.domain.lateregex import late_regex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Chosen = TypeVar("Chosen")
 
-_DURATION = re.compile(r"([0-9]{1,9})(s|m|h|d)?")
+_DURATION = late_regex(r"([0-9]{1,9})(s|m|h|d)?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 

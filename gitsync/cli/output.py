@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
 from gitsync.cli import text
@@ -48,20 +47,18 @@ class Streams:
     stderr: TextIO
 
 
-@dataclass(slots=True)
 class Output:
     """Writes lines, tables and JSON; ``width`` is that of the terminal, 80 elsewhere."""
 
-    streams: Streams
-    env: Mapping[str, str]
-    clock: Callable[[], float]
-    width: int = WIDTH
-    progress: Progress = field(init=False)
+    __slots__ = ("env", "progress", "streams", "width")
 
-    def __post_init__(self) -> None:
-        if self.tty:
-            self.width = max(40, _columns(self.env))
-        self.progress = Progress(self.streams.stderr, self.clock)
+    def __init__(
+        self, streams: Streams, env: Mapping[str, str], clock: Callable[[], float]
+    ) -> None:
+        self.streams = streams
+        self.env = env
+        self.width = max(40, _columns(env)) if self.tty else WIDTH
+        self.progress = Progress(streams.stderr, clock)
 
     @property
     def tty(self) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from gitsync.cli.options import option
 from gitsync.cli.output import Piece, Styled
 from gitsync.cli.text import clean
 from gitsync.domain.errors import UsageError
+from gitsync.domain.lateregex import late_regex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("id", "type", "status", "owner", "title", "path")
 TSV = "tsv"
-_SLOT = re.compile(r"\{([^{}]*)\}")
+_SLOT = late_regex(r"\{([^{}]*)\}")
 
 
 def format_option() -> click.Option:

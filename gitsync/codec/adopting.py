@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gitsync.codec import frontmatter
 from gitsync.domain.errors import FormatError, Where
+from gitsync.domain.lateregex import late_regex
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 
 _BOM = b"\xef\xbb\xbf"
 _TOP = 64 * 1024  # how much of a body is looked at
-_HEADING = re.compile(r"^#[ \t]+(.+?)[ \t]*#*[ \t]*\r?$", re.MULTILINE)
-_NUMBER = re.compile(r"(?:[A-Za-z]{1,16}[-_ ]?)?\d{1,9}(?:[.:)]| -)\s+")
-_STATUS = re.compile(
+_HEADING = late_regex(r"^#[ \t]+(.+?)[ \t]*#*[ \t]*\r?$", re.MULTILINE)
+_NUMBER = late_regex(r"(?:[A-Za-z]{1,16}[-_ ]?)?\d{1,9}(?:[.:)]| -)\s+")
+_STATUS = late_regex(
     r"^(?:#{2,}[ \t]*Status[ \t]*(?:\r?\n)+|[*+-]?[ \t]*\**Status\**:\**[ \t]*)"
     r"[*_]*([^\r\n]{1,80})",
     re.MULTILINE | re.IGNORECASE,

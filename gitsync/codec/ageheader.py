@@ -6,10 +6,11 @@ the public key sees that it is meant, and nobody else can tell.
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from hashlib import sha256
 from typing import Final
+
+from gitsync.domain.lateregex import late_regex
 
 #: How a file in this format begins.
 MAGIC: Final = b"age-encryption.org/v1\n"
@@ -17,7 +18,7 @@ MAGIC: Final = b"age-encryption.org/v1\n"
 MAX_BYTES: Final = 1 << 16
 _PIECE: Final = 1 << 16
 _TAG: Final = 16
-_STANZA = re.compile(rb"-> ssh-(?:ed25519|rsa) ([A-Za-z0-9+/]{6})(?: [!-~]+)*")
+_STANZA = late_regex(rb"-> ssh-(?:ed25519|rsa) ([A-Za-z0-9+/]{6})(?: [!-~]+)*")
 
 
 def tag_of(key: bytes) -> str:

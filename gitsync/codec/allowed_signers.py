@@ -7,11 +7,11 @@ meaning depend on a clock, is refused.
 
 from __future__ import annotations
 
-import re
 from typing import NoReturn
 
 from gitsync.codec.sshkeys import KINDS, ODD_CHARACTERS, encode_public, parse_fields
 from gitsync.domain.errors import FormatError, UsageError, Where
+from gitsync.domain.lateregex import late_regex
 from gitsync.domain.roster import PublicKey, Roster, RosterEntry
 
 ROSTER_FILE = ".gitsync/allowed_signers"
@@ -20,8 +20,8 @@ OPTION = 'namespaces="git"'
 
 # OpenSSH reads C strings and splits at blanks and CR: nothing may be in the file that it sees
 # otherwise than we do, nor anything that a reviewer's terminal would not show.
-_ODD = re.compile(f"[{ODD_CHARACTERS}]")
-_BLANKS = re.compile("[ \t]+")
+_ODD = late_regex(f"[{ODD_CHARACTERS}]")
+_BLANKS = late_regex("[ \t]+")
 _SHAPE = f"write it as: NAME[,NAME] {OPTION} ssh-ed25519 AAAA... COMMENT"
 
 

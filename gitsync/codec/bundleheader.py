@@ -6,12 +6,12 @@ enough to name the capability that it asks for.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from gitsync.codec.manifest import MAX_NEEDS, MAX_REF_BYTES, MAX_REFS
 from gitsync.domain.errors import FormatError
 from gitsync.domain.frozen import frozen
+from gitsync.domain.lateregex import late_regex
 from gitsync.domain.objects import Oid
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ _SIGNATURE_3: Final = b"# v3 git bundle\n"
 #: No line of a header is longer: an id, a space, a name.
 MAX_LINE_BYTES: Final = 44 + MAX_REF_BYTES
 #: Git names these for itself; everything of a ledger is below refs/.
-_NEED = re.compile(rb"-([0-9a-f]{40})(?: [^\n]*)?")
-_REF = re.compile(rb"([0-9a-f]{40}) (HEAD|refs/[\x21-\x7e]+)")
+_NEED = late_regex(rb"-([0-9a-f]{40})(?: [^\n]*)?")
+_REF = late_regex(rb"([0-9a-f]{40}) (HEAD|refs/[\x21-\x7e]+)")
 
 
 @frozen

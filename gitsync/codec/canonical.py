@@ -6,7 +6,6 @@ body keeps its bytes. What cannot be put in form without a change of meaning is 
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from gitsync.codec import frontmatter_edit as edit
@@ -14,11 +13,12 @@ from gitsync.codec.frontmatter import Document, parse
 from gitsync.codec.frontmatter_scan import FLOW_ITEM, Field, Style
 from gitsync.codec.yamltext_scalars import kind, plain_fits, unquote
 from gitsync.domain.errors import FormatError, Where
+from gitsync.domain.lateregex import late_regex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_LINE_END = re.compile(rb"\r?\n")
+_LINE_END = late_regex(rb"\r?\n")
 
 
 def canonical(raw: bytes, place: Callable[[str], int], file: str | None = None) -> bytes:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from gitsync.codec.yamltext_scalars import quote
 from gitsync.domain.errors import BugError, UsageError
 from gitsync.domain.frozen import frozen
+from gitsync.domain.lateregex import late_regex
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,20 +33,20 @@ _FILES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "forgejo": ((".forgejo/workflows/gitsync-witness.yml", "forgejo.yml.in"),),
 }
 
-_CRON = re.compile(r"[0-9*/,-]+( [0-9*/,-]+){4}")
-_BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")
-_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,299}")
+_CRON = late_regex(r"[0-9*/,-]+( [0-9*/,-]+){4}")
+_BRANCH = late_regex(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")
+_IMAGE = late_regex(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,299}")
 # What forges expand in values, and what a terminal or a shell would trip over.
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f$`\u2028\u2029]")
+_UNSAFE = late_regex(r"[\x00-\x1f\x7f-\x9f$`\u2028\u2029]")
 # A version is no pin: the name on PyPI is another project's, and an index may be a third one.
 _PINNED = (
     re.compile(r"(?:[\w.-]+ *@ *)?git\+[a-z]+://\S+@[0-9a-f]{40}(?:#\S*)?"),
     re.compile(r"(?:[\w.-]+ *@ *)?\S+#sha256=[0-9a-f]{64}"),
     re.compile(r"/\S+"),
 )
-_LINE = re.compile(r"@(remember|ssh) (.*)")
-_SCRIPT = re.compile(r"( *)@file ([a-z.]+)@")
-_VALUE = re.compile(r"@([A-Z_]+)@")
+_LINE = late_regex(r"@(remember|ssh) (.*)")
+_SCRIPT = late_regex(r"( *)@file ([a-z.]+)@")
+_VALUE = late_regex(r"@([A-Z_]+)@")
 
 
 @frozen

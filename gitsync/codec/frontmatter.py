@@ -8,7 +8,6 @@ field's lines only. Changing one field changes that field's value and no other b
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NoReturn
 
 from gitsync.codec import frontmatter_edit as edit
@@ -16,6 +15,7 @@ from gitsync.codec.frontmatter_scan import FLOW_ITEM, Field, Style, fail, scan
 from gitsync.codec.yamltext_scalars import FORBIDDEN, NULLS, kind, resolve, unquote
 from gitsync.domain.errors import BugError, FormatError, UsageError
 from gitsync.domain.frozen import frozen
+from gitsync.domain.lateregex import late_regex
 
 MAX_HEADER_BYTES = 64 * 1024
 MAX_STRUCTURE_BYTES = 16 * 1024
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 Wanted = str | tuple[str, ...]
 
 _BOM = b"\xef\xbb\xbf"
-_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_ .\-]{0,126}[A-Za-z0-9_.\-])?")
+_NAME = late_regex(r"[A-Za-z0-9_](?:[A-Za-z0-9_ .\-]{0,126}[A-Za-z0-9_.\-])?")
 _ALLOWED = bytes(range(0x20, 0x7F)) + b"\t\n" + bytes(range(0x80, 0x100))
-_OPENING = re.compile(rb"---([ \t]*+(?:\r?\n|\r|\Z))")
-_CLOSING = re.compile(rb"\n(?:---|\.\.\.)(?:\r?\n|\Z)")
-_LONE_RETURN = re.compile(r"\r(?!\n)")
+_OPENING = late_regex(rb"---([ \t]*+(?:\r?\n|\r|\Z))")
+_CLOSING = late_regex(rb"\n(?:---|\.\.\.)(?:\r?\n|\Z)")
+_LONE_RETURN = late_regex(r"\r(?!\n)")
 _TRUTH = frozenset({"true", "True", "TRUE", "false", "False", "FALSE"})
-_RISKY = re.compile(rb"[\"'\[{]")
+_RISKY = late_regex(rb"[\"'\[{]")
 
 
 @frozen
@@ -157,11 +157,28 @@ class Document:
         if field.style is Style.QUOTED:
             return self.text(name)
         if field.style is Style.PLAIN and not field.more:
-            try:
-                return resolve(self.raw[field.value : field.stop].rstrip(b" ").decode())
-            except FormatError as error:
-                self._fail(name, error.code, error.message)
+            return self._resolved(name, field.value, field.stop)
+        spans = self._item_spans(field)
+        if spans is not None:
+            return [self._resolved(name, start, stop) for start, stop in spans]
         return self._structure(name, as_text=False)
+
+    def _resolved(self, name: str, start: int, stop: int) -> object:
+        """A scalar on one line, as ``value`` has it."""
+        if self.raw[start : start + 1] in (b'"', b"'"):
+            return self._unquote(name, start, stop)
+        try:
+            return resolve(self.raw[start:stop].rstrip(b" ").decode())
+        except FormatError as error:
+            self._fail(name, error.code, error.message)
+
+    def _item_spans(self, field: Field) -> list[tuple[int, int]] | None:
+        """Where the items of a list of one-line scalars stand; None if it is anything else."""
+        if field.style is Style.FLOW:
+            found = FLOW_ITEM.finditer(self.raw, field.value + 1, field.stop - 1)
+            return [match.span() for match in found]
+        simple = edit.block_list(self.raw, field)
+        return None if simple is None else [(item.token, item.stop) for item in simple.items]
 
     def holds(self, name: str, wanted: Wanted) -> bool:
         """Whether the field reads as this text, or as these items. Raises FormatError."""
@@ -172,18 +189,19 @@ class Document:
         return field is not None and current == wanted
 
     def check(self) -> None:
-        """Decode every field. Raises FormatError for the first that cannot be read."""
-        for name in self._fields:
-            self.value(name)
+        """Decode every field; lists, too, by the YAML reader. Raises FormatError for the first
+        that cannot be read."""
+        for name, field in self._fields.items():
+            if self._item_spans(field) is not None:
+                self._structure(name, as_text=False)
+            else:
+                self.value(name)
 
     def skim(self) -> None:
         """As ``check``, but a list of one-line scalars is read as the line scanner found it,
         without asking the slow YAML reader. Raises FormatError."""
-        for name, field in self._fields.items():
-            if field.style is Style.FLOW or edit.block_list(self.raw, field) is not None:
-                self._current(name, field)
-            else:
-                self.value(name)
+        for name in self._fields:
+            self.value(name)
 
     def with_field(self, name: str, value: FieldValue, *, first: bool = False) -> bytes:
         """The file with one field set, every byte outside that field's value unchanged.
@@ -229,12 +247,9 @@ class Document:
                 return self._scalar(name, field.value, field.stop)
             if field.style is Style.EMPTY:
                 return ""
-        if field.style is Style.FLOW:
-            spans = FLOW_ITEM.finditer(self.raw, field.value + 1, field.stop - 1)
-            return tuple(self._scalar(name, match.start(), match.end()) for match in spans)
-        simple = edit.block_list(self.raw, field)
-        if simple is not None:
-            return tuple(self._scalar(name, item.token, item.stop) for item in simple.items)
+        spans = self._item_spans(field)
+        if spans is not None:
+            return tuple(self._scalar(name, start, stop) for start, stop in spans)
         value = self._structure(name, as_text=True)
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             return tuple(value)

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from gitsync.codec.frontmatter_scan import FLOW_ITEM, ITEM, Field, Style
 from gitsync.codec.yamltext_scalars import FORBIDDEN, quote
 from gitsync.domain.frozen import frozen
+from gitsync.domain.lateregex import late_regex
 
 FieldValue = str | int | Sequence[str]
 
-_ASIDE = re.compile(rb" *+(?:#[^\n]*+)?\r?\n")
+_ASIDE = late_regex(rb" *+(?:#[^\n]*+)?\r?\n")
 
 
 @frozen

@@ -8,12 +8,12 @@ be read rightly is refused, not guessed.
 
 from __future__ import annotations
 
-import re
 from enum import IntEnum
 from typing import NoReturn
 
 from gitsync.codec.yamltext_scalars import resolve
 from gitsync.domain.errors import FormatError, Where
+from gitsync.domain.lateregex import late_regex
 
 MAX_FIELDS = 200
 
@@ -55,28 +55,28 @@ class Field:
 # A plain value that one look decides: "#" only after text, ":" only before text. Possessive
 # throughout, so that no line can make it try twice.
 _REST = rb"[^\t\r\n#:]*+(?:(?::(?![ \t\r\n])|(?<![ \t])#)[^\t\r\n#:]*+)*+"
-_FAST = re.compile(
+_FAST = late_regex(
     rb"([A-Za-z0-9_][A-Za-z0-9_ .\-]{0,127}+): ++"
     rb"([^\s\"'\[\]{}|>&*!%@`#,?:\-]" + _REST + rb")(?:#[^\r\n]*+)?\r?\n"
 )
-_KEY = re.compile(
+_KEY = late_regex(
     rb"(?:([A-Za-z0-9_][A-Za-z0-9_ .\-]{0,127}+)"
     rb"|\"([^\"\\\t\r\n]{1,128}+)\" *+|'([^'\t\r\n]{1,128}+)' *+):(?=[ \r\n])"
 )
-_PLAIN = re.compile(rb"(" + _REST + rb")(?:#[^\r\n]*+)?")
-_QUOTED = re.compile(rb'"(?:[^"\\\r\n]|\\[^\r\n])*+"|\'(?:[^\'\r\n]|\'\')*+\'')
-_BLOCK_HEAD = re.compile(rb"[|>](?:[1-9][+-]?|[+-][1-9]?)?")
-_TAIL = re.compile(rb" *+(?:(?<= )#.*)?")
+_PLAIN = late_regex(rb"(" + _REST + rb")(?:#[^\r\n]*+)?")
+_QUOTED = late_regex(rb'"(?:[^"\\\r\n]|\\[^\r\n])*+"|\'(?:[^\'\r\n]|\'\')*+\'')
+_BLOCK_HEAD = late_regex(rb"[|>](?:[1-9][+-]?|[+-][1-9]?)?")
+_TAIL = late_regex(rb" *+(?:(?<= )#.*)?")
 # One line of a simple block list, and a flow list of simple items: these need no parser.
-ITEM = re.compile(
+ITEM = late_regex(
     rb"( *)- ++(?:([^\s\"'\[\]{}|>&*!%@`#,?:\-]" + _REST + rb")|(" + _QUOTED.pattern + rb") *+)"
     rb"(?:(?<= )#[^\r\n]*+)?\r?\n"
 )
 _FLOW_REST = rb"[^\t\r\n#:,\[\]{}]*+(?:(?::(?![ ,\[\]{}\t\r\n])|(?<![ \t])#)[^\t\r\n#:,\[\]{}]*+)*+"
-FLOW_ITEM = re.compile(
+FLOW_ITEM = late_regex(
     rb"(?:[^\s\"'\[\]{}|>&*!%@`#,?:\-]" + _FLOW_REST + rb"|(?:" + _QUOTED.pattern + rb") *+)"
 )
-FLOW_LIST = re.compile(
+FLOW_LIST = late_regex(
     rb"\[ *+(?:" + FLOW_ITEM.pattern + rb"(?:, *+" + FLOW_ITEM.pattern + rb")*+,?+ *+)?+\]"
 )
 

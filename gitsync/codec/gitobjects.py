@@ -12,6 +12,7 @@ import re
 from typing import Final
 
 from gitsync.domain.errors import FormatError
+from gitsync.domain.lateregex import late_regex
 from gitsync.domain.objects import MODE_TREE, Commit, Entry, Oid, Signature, Tag, Tree
 
 MAX_COMMIT_BYTES: Final = 1 << 20
@@ -22,13 +23,13 @@ END: Final = b"-----END SSH SIGNATURE-----"
 
 MAX_IDENTITY_BYTES: Final = 2048
 
-_OID = re.compile(rb"[0-9a-f]{40}")
-_NEXT_HEADER = re.compile(rb"\n(?! )")
-_PERSON = re.compile(rb"([^<>\0\n]*) <([^<>\0\n]*)> (0|[1-9][0-9]{0,11}) ([+-][0-9]{4})")
-_ENTRY = re.compile(rb"([0-7]{5,6}) ([^\0/]+)\0(.{20})", re.DOTALL)
+_OID = late_regex(rb"[0-9a-f]{40}")
+_NEXT_HEADER = late_regex(rb"\n(?! )")
+_PERSON = late_regex(rb"([^<>\0\n]*) <([^<>\0\n]*)> (0|[1-9][0-9]{0,11}) ([+-][0-9]{4})")
+_ENTRY = late_regex(rb"([0-7]{5,6}) ([^\0/]+)\0(.{20})", re.DOTALL)
 # A commit with nothing but the fixed headers, each written in the one way there is: of what fits,
 # encoding the groups again gives the same bytes. The signature's lines are joined by blanks.
-_PLAIN_COMMIT = re.compile(
+_PLAIN_COMMIT = late_regex(
     rb"tree ([0-9a-f]{40})\n"
     rb"((?:parent [0-9a-f]{40}\n){0,64})"
     rb"author ([^\n]*)\ncommitter ([^\n]*)\n"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from gitsync.codec import trailers
 from gitsync.codec.receipts import moment
 from gitsync.codec.records import DOMAIN, KIND, LEASE, LEDGER, PREDECESSOR, printable
 from gitsync.domain.errors import FormatError
+from gitsync.domain.lateregex import late_regex
 from gitsync.domain.leases.acts import Acquire, Act, Break, Release, Reply, Stamp
 from gitsync.domain.objects import Oid
 from gitsync.domain.records import (
@@ -26,8 +26,8 @@ ANSWERS = "Gitsync-Answers"
 KINDS = frozenset({LEASE_TAKEN, LEASE_RELEASE, LEASE_BREAK, LEASE_ANSWER})
 MAX_REASON_CHARS = 500
 
-_TOKEN = re.compile(r"[1-9][0-9]{0,14}")
-_OID = re.compile(r"[0-9a-f]{40}")
+_TOKEN = late_regex(r"[1-9][0-9]{0,14}")
+_OID = late_regex(r"[0-9a-f]{40}")
 
 
 def actor_of(act: Act) -> str | None:

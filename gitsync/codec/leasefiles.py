@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gitsync.codec.receipts import moment
 from gitsync.domain.errors import FormatError
+from gitsync.domain.lateregex import late_regex
 from gitsync.domain.leases.values import Answer, Beat, Lease, Locks, Request
 from gitsync.domain.objects import Oid
 
@@ -24,8 +24,8 @@ REQUEST_SCHEMA = "gitsync/lease-request/1"
 MAX_BYTES = 16 << 20
 MAX_REQUEST_BYTES = 16 << 10
 
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,14}")
-_OID = re.compile(r"[0-9a-f]{40}")
+_NUMBER = late_regex(r"0|[1-9][0-9]{0,14}")
+_OID = late_regex(r"[0-9a-f]{40}")
 
 
 def _fail(what: str) -> FormatError:

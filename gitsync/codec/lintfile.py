@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 from gitsync.codec.frontmatter import Document, parse
 from gitsync.codec.frontmatter_head import head_of
 from gitsync.domain.errors import FormatError, Where
+from gitsync.domain.lateregex import late_regex
 from gitsync.domain.links import Link, link_values
 from gitsync.domain.lint import Entry, Finding
 
 if TYPE_CHECKING:
     from gitsync.domain.schema import Schema
 
-_BEGIN = re.compile(rb"^<<<<<<< ", re.MULTILINE)
-_MIDDLE = re.compile(rb"^=======\r?$", re.MULTILINE)
-_END = re.compile(rb"^>>>>>>> ", re.MULTILINE)
+_BEGIN = late_regex(rb"^<<<<<<< ", re.MULTILINE)
+_MIDDLE = late_regex(rb"^=======\r?$", re.MULTILINE)
+_END = late_regex(rb"^>>>>>>> ", re.MULTILINE)
 
 
 def read(raw: bytes, path: str, schema: Schema, typed: str | None = None) -> Entry | Finding | None:

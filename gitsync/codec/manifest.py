@@ -7,11 +7,11 @@ without repeats. Whatever does not encode to the same bytes again is refused.
 from __future__ import annotations
 
 import itertools
-import re
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from gitsync.domain.carrying import ANYBODY, Ack, Change, Manifest
 from gitsync.domain.errors import FormatError, UsageError
+from gitsync.domain.lateregex import late_regex
 from gitsync.domain.names import check_domain
 from gitsync.domain.objects import Oid
 
@@ -25,10 +25,10 @@ MAX_REF_BYTES: Final = 400
 MAX_NEEDS: Final = 10_000
 MAX_PEERS: Final = 10_000
 
-_OID = re.compile(r"[0-9a-f]{40}")
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,11}")
+_OID = late_regex(r"[0-9a-f]{40}")
+_NUMBER = late_regex(r"0|[1-9][0-9]{0,11}")
 # What git allows in a ref's name, and of that only what any disk and terminal can take.
-_REF = re.compile(r"refs/[A-Za-z0-9][A-Za-z0-9._@+/-]*")
+_REF = late_regex(r"refs/[A-Za-z0-9][A-Za-z0-9._@+/-]*")
 
 
 def encode(manifest: Manifest) -> bytes:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from gitsync.domain.carrying import Ack, Holding, Peer, Sent
 from gitsync.domain.errors import FormatError
+from gitsync.domain.lateregex import late_regex
 from gitsync.domain.objects import Oid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SCHEMA: Final = "gitsync/peer/1"
-_OID = re.compile(r"[0-9a-f]{40}")
+_OID = late_regex(r"[0-9a-f]{40}")
 
 
 def encode(peer: Peer) -> bytes:

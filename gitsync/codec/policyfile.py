@@ -6,13 +6,13 @@ Unknown keys are refused: a misspelt ``treshold`` that is silently ignored would
 from __future__ import annotations
 
 import dataclasses
-import re
 from functools import partial
 from typing import TYPE_CHECKING
 
 from gitsync.codec.yamltext_typed import Reader, load_present
 from gitsync.domain.errors import FormatError
 from gitsync.domain.globs import compile_glob
+from gitsync.domain.lateregex import late_regex
 from gitsync.domain.policy import LeaseRules, Limits, Policy, Role, Rule, Transition
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ FILE = ".gitsync/policy.yaml"
 
 _SIZES = {"": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _TIMES = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-_QUANTITY = re.compile(r"([0-9]{1,12}) ?([A-Za-z]{0,3})")
+_QUANTITY = late_regex(r"([0-9]{1,12}) ?([A-Za-z]{0,3})")
 _LEASE_TIMES = ("grace", "credit", "answer")
-_ARROW = re.compile(r"(\S.*?)\s+->\s+(\S.*)")
+_ARROW = late_regex(r"(\S.*?)\s+->\s+(\S.*)")
 
 _UNITS: Mapping[str, tuple[str, Mapping[str, int]]] = {
     "file_bytes": ("file_bytes", _SIZES),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from gitsync.domain.errors import FormatError
+from gitsync.domain.lateregex import late_regex
 from gitsync.domain.objects import Oid
 from gitsync.domain.records import Receipt
 
@@ -18,7 +18,7 @@ SCHEMA = "gitsync/receipt/1"
 OUTCOMES = ("received", "accepted", "refused", "waiting", "subsumed")
 MAX_BYTES = 64 * 1024
 
-_OID = re.compile(r"[0-9a-f]{40}")
+_OID = late_regex(r"[0-9a-f]{40}")
 
 
 def latest_path(name: ProposalName) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from gitsync.codec import trailers
 from gitsync.domain.errors import FormatError
+from gitsync.domain.lateregex import late_regex
 from gitsync.domain.names import parse_proposal_ref
 from gitsync.domain.objects import Oid
 from gitsync.domain.records import SNAPSHOT, CommitRecord, Endorsement, SnapshotRecord
@@ -32,8 +32,8 @@ MERGE = "Gitsync-Merge"
 CANONICAL = "Canonical"
 DOMAIN = "Gitsync-Domain"
 
-_OID = re.compile(r"[0-9a-f]{40}")
-_NUMBER = re.compile(r"[1-9][0-9]{0,11}")
+_OID = late_regex(r"[0-9a-f]{40}")
+_NUMBER = late_regex(r"[1-9][0-9]{0,11}")
 MAX_REPEATS = 100
 _SUBJECT_LIMIT = 120
 
@@ -100,7 +100,7 @@ def write_commit_record(text: str, record: CommitRecord, *more: tuple[str, str])
 # Control, formatting and separator characters, surrogates and private use. A fixed table and not
 # str.isprintable(): the title of a snapshot must come out the same in every version of Python, and
 # those disagree about characters that are newer than they are.
-_UNSEEN = re.compile(
+_UNSEEN = late_regex(
     "[\x00-\x20\x7f-\xa0\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u1680\u180e"
     "\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ud800-\uf8ff\ufeff\ufff0-\ufffb"
     "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"

@@ -13,6 +13,7 @@ from dataclasses import field
 from gitsync.codec.sshwire import Reader, string, uint32
 from gitsync.domain.errors import FormatError
 from gitsync.domain.frozen import frozen
+from gitsync.domain.lateregex import late_regex
 from gitsync.domain.roster import ED25519, PublicKey
 
 MIN_RSA_BITS = 2048
@@ -62,7 +63,7 @@ _ED25519_PREFIX = string(ED25519.encode()) + uint32(32)
 ODD_CHARACTERS = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
 )
-_UNPRINTABLE = re.compile(f"[\t\n{ODD_CHARACTERS}]")
+_UNPRINTABLE = late_regex(f"[\t\n{ODD_CHARACTERS}]")
 
 
 def curve_of(kind: str) -> str:

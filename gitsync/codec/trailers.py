@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import FormatError
+from gitsync.domain.lateregex import late_regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 #: A paragraph longer than this is text, whatever it looks like: it is read again and again.
 MAX_BLOCK_BYTES = 128 * 1024
 
-_LINE = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*): ([^\n]*)")
-_LINES = re.compile(r"^([A-Za-z0-9][A-Za-z0-9-]*): ([^\n]*)$", re.MULTILINE)
+_LINE = late_regex(r"([A-Za-z0-9][A-Za-z0-9-]*): ([^\n]*)")
+_LINES = late_regex(r"^([A-Za-z0-9][A-Za-z0-9-]*): ([^\n]*)$", re.MULTILINE)
 
 
 class Trailers:

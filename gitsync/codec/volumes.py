@@ -11,6 +11,7 @@ from typing import Final, NoReturn
 
 from gitsync.domain.errors import FormatError
 from gitsync.domain.frozen import frozen
+from gitsync.domain.lateregex import late_regex
 
 FIRST_LINE: Final = "gitsync-volumes 1"
 SUFFIX: Final = ".volumes"
@@ -18,8 +19,8 @@ MAX_BYTES: Final = 1 << 20
 MAX_VOLUMES: Final = 999
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}\.[0-9]{3}")
-_SIZE = re.compile(r"[1-9][0-9]{0,18}")
+_NAME = late_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}\.[0-9]{3}")
+_SIZE = late_regex(r"[1-9][0-9]{0,18}")
 
 
 @frozen

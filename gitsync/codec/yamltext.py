@@ -8,7 +8,6 @@ and ``2024-05-01`` are text.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -16,14 +15,15 @@ from typing import Protocol
 from gitsync.codec.yamltext_scalars import FORBIDDEN, quote, resolve
 from gitsync.domain.errors import FormatError, Where
 from gitsync.domain.frozen import frozen
+from gitsync.domain.lateregex import late_regex
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 16
 
 # ruamel's look-ahead is quadratic in directly nested brackets: 16,000 of them take half a minute
 # before the first event arrives.
-_BRACKET_BOMB = re.compile(rf"(?:[\[{{]\s*+){{{MAX_DEPTH + 1}}}")
-_LONG_NUMBER = re.compile(r"[0-9_]{1000}")
+_BRACKET_BOMB = late_regex(rf"(?:[\[{{]\s*+){{{MAX_DEPTH + 1}}}")
+_LONG_NUMBER = late_regex(r"[0-9_]{1000}")
 
 Path = tuple[str | int, ...]
 

@@ -9,20 +9,21 @@ from __future__ import annotations
 import re
 
 from gitsync.domain.errors import FormatError
+from gitsync.domain.lateregex import late_regex
 
 MAX_NUMBER_CHARS = 64
 
 # YAML's printable set without the marks that older readers break lines at (NEL, LS, PS) and
 # without the byte order mark: readers disagree about those.
-FORBIDDEN = re.compile(
+FORBIDDEN = late_regex(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLS = {
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
-_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(
+_INT = late_regex(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = late_regex(
     r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
     r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
@@ -31,29 +32,29 @@ _OLD_BOOLS = frozenset(
     form for word in ("y", "n", "yes", "no", "on", "off", "true", "false")
     for form in (word, word.capitalize(), word.upper())
 )  # fmt: skip
-_OLD_NUMBER = re.compile(
+_OLD_NUMBER = late_regex(
     r"[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+"
     r"|[0-9][0-9_]*(?::[0-5]?[0-9])*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?"
     r"|\.[0-9_]+(?:[eE][-+]?[0-9]+)?|\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))"
 )
-_DATE = re.compile(
+_DATE = late_regex(
     r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
     r"(?:(?:[Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]*)?"
     r"(?:[ \t]*(?:Z|[-+][0-9]{1,2}(?::?[0-9]{2})?))?)?"
 )
 
 _NEVER_FIRST = frozenset("-?:,[]{}#&*!|>'\"%@` \t")
-_BREAKS_PLAIN = re.compile(r": | #|[\t\n\r]|[: ]\Z")
-_FLOW_MARKS = re.compile(r"[,\[\]{}]|:\Z")
+_BREAKS_PLAIN = late_regex(r": | #|[\t\n\r]|[: ]\Z")
+_FLOW_MARKS = late_regex(r"[,\[\]{}]|:\Z")
 
-_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
+_ESCAPE = late_regex(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
 _ESCAPES = {
     "0": "\0", "a": "\a", "b": "\b", "t": "\t", "\t": "\t", "n": "\n", "v": "\v", "f": "\f",
     "r": "\r", "e": "\x1b", " ": " ", '"': '"', "/": "/", "\\": "\\", "N": "\x85", "_": "\xa0",
     "L": "\u2028", "P": "\u2029",
 }  # fmt: skip
 _SHORT = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-_NEEDS_ESCAPE = re.compile(rf'[\\"\n\t\r]|{FORBIDDEN.pattern}')
+_NEEDS_ESCAPE = late_regex(rf'[\\"\n\t\r]|{FORBIDDEN.pattern}')
 
 
 def resolve(text: str) -> str | int | float | bool | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, TypeVar
 
 from gitsync.domain.errors import FormatError, GitsyncError, Where
+from gitsync.domain.lateregex import late_regex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_AT = re.compile(r" - at `(?:key in )?\$(.*)`$")
-_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
-_PLACE = re.compile(r"[^.\[\]]+")
+_AT = late_regex(r" - at `(?:key in )?\$(.*)`$")
+_STEP = late_regex(r"\.([^.\[\]]+)|\[(\d+)\]")
+_PLACE = late_regex(r"[^.\[\]]+")
 
 
 class Reader:

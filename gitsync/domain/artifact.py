@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import UsageError
 from gitsync.domain.frozen import frozen
+from gitsync.domain.lateregex import late_regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,8 +21,8 @@ ID_RANDOM_BYTES = 8
 MAX_SLUG_CHARS = 50
 
 _PREFIX = r"[a-z][a-z0-9]{0,15}(?:-[a-z0-9]{1,16}){0,2}"
-_ID = re.compile(rf"{_PREFIX}-[{ALPHABET}]{{{ID_CHARS}}}")
-_PREFIX_ONLY = re.compile(_PREFIX)
+_ID = late_regex(rf"{_PREFIX}-[{ALPHABET}]{{{ID_CHARS}}}")
+_PREFIX_ONLY = late_regex(_PREFIX)
 _SHOWN = 5
 
 

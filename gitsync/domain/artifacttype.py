@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import field
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from gitsync.domain.artifact import check_prefix
 from gitsync.domain.errors import FormatError, UsageError, Where
 from gitsync.domain.frozen import frozen
 from gitsync.domain.globs import compile_glob
+from gitsync.domain.lateregex import late_regex
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 MAX_DIGITS = 9
 
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
-_FIELD = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_ .-]{0,126}[A-Za-z0-9_.-])?")
-_STATE = re.compile(r"[^\W_](?:[\w ./()-]{0,62}[\w)])?")
-_FOLDER_PART = re.compile(r"[\w][\w .-]{0,99}")
-_FILE = re.compile(r"(?:[\w .-]|\{id\}|\{slug\}){1,100}\.(?:md|markdown)")
+_NAME = late_regex(r"[a-z][a-z0-9-]{0,39}")
+_FIELD = late_regex(r"[A-Za-z0-9_](?:[A-Za-z0-9_ .-]{0,126}[A-Za-z0-9_.-])?")
+_STATE = late_regex(r"[^\W_](?:[\w ./()-]{0,62}[\w)])?")
+_FOLDER_PART = late_regex(r"[\w][\w .-]{0,99}")
+_FILE = late_regex(r"(?:[\w .-]|\{id\}|\{slug\}){1,100}\.(?:md|markdown)")
 
 
 def refuse(code: str, message: str, place: str, hint: str | None = None) -> FormatError:

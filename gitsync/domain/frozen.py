@@ -2,8 +2,8 @@
 
 ``dataclass(frozen=True, slots=True)`` compiles six methods for each class, one by one, in 0.4 ms. A
 command loads some forty such classes before it does anything, and a hook as many. Here one method
-is compiled, ``__init__``; all others are shared. What ``dataclasses`` offers for such classes
-(``fields``, ``replace``, ``field``) works on these too.
+is compiled, ``__init__``, when the first instance is made; all others are shared. What
+``dataclasses`` offers for such classes (``fields``, ``replace``, ``field``) works on these too.
 """
 
 from __future__ import annotations
@@ -30,9 +30,12 @@ def frozen(cls: type[Class]) -> type[Class]:
     kept = {name for name in ("__repr__", "__eq__", "__hash__") if own.get(name) is not None}
     made = dataclass(slots=True, init=False, repr=False, eq=False)(cls)
     found = fields(made)  # type: ignore[arg-type]
+    for one in found:
+        if not one.init or one.kw_only:
+            raise TypeError(f"{cls.__name__}.{one.name}: __init__ does not simply take this field")
     values = _getter([one.name for one in found if one.compare])
     shared = {
-        "__init__": _init(made, found),
+        "__init__": _first_init(made, found),
         "__repr__": _repr([one.name for one in found if one.repr]),
         "__eq__": _equal(values),
         "__hash__": lambda self: hash(values(self)),
@@ -46,15 +49,24 @@ def frozen(cls: type[Class]) -> type[Class]:
     return made
 
 
+def _first_init(cls: type, found: tuple[Field[Any], ...]) -> Callable[..., None]:
+    """Of the classes that are loaded, most never get an instance: ``__init__`` is compiled when
+    one is made."""
+
+    def init(self: object, *args: Any, **named: Any) -> None:  # noqa: ANN401 - the fields' own
+        made = _init(cls, found)
+        cls.__init__ = made  # type: ignore[misc]
+        made(self, *args, **named)
+
+    return init
+
+
 def _init(cls: type, found: tuple[Field[Any], ...]) -> Callable[..., None]:
     taken, lines = [], []
     names: dict[str, Any] = {"_missing": MISSING}
     for one in found:
-        name = one.name
-        if not one.init or one.kw_only:
-            raise TypeError(f"{cls.__name__}.{name}: a field that __init__ does not simply take")
+        name = value = one.name
         names[f"_set_{name}"] = getattr(cls, name).__set__
-        value = name
         if one.default is not MISSING:
             names[f"_default_{name}"] = one.default
             taken.append(f"{name}=_default_{name}")

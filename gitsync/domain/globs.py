@@ -11,12 +11,13 @@ from functools import lru_cache
 
 from gitsync.domain.errors import FormatError
 from gitsync.domain.frozen import frozen
+from gitsync.domain.lateregex import late_regex
 
 MAX_PATTERN_CHARS = 1024
 MAX_SEGMENTS = 64
 
-_UNSUPPORTED = re.compile(r"[\[\]{}\\\x00-\x1f\x7f]")
-_STARS = re.compile(r"\*+")
+_UNSUPPORTED = late_regex(r"[\[\]{}\\\x00-\x1f\x7f]")
+_STARS = late_regex(r"\*+")
 
 
 @frozen

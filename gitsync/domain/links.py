@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import FormatError, Where
 from gitsync.domain.frozen import frozen
+from gitsync.domain.lateregex import late_regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,8 +24,8 @@ _BY_NAME = {
     "parent": "parent", "depends": "after", "depends-on": "after", "dependencies": "after",
     "requires": "after", "blocked-by": "after", "supersedes": "supersedes",
 }  # fmt: skip
-_MARKDOWN = re.compile(r"\[[^\[\]]*\]\(\s*(<[^<>]*>|[^()\s]*)[^()]*\)")
-_ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+_MARKDOWN = late_regex(r"\[[^\[\]]*\]\(\s*(<[^<>]*>|[^()\s]*)[^()]*\)")
+_ELSEWHERE = late_regex(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 _MAX_TEXT = 64 * 1024
 
 

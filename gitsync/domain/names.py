@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-
 from gitsync.domain.errors import UsageError
+from gitsync.domain.frozen import frozen
+from gitsync.domain.lateregex import late_regex
 
 DEFAULT_SPACE = "common"
 LOCKS_REF = "refs/heads/gitsync/locks"
@@ -18,8 +17,8 @@ REQUESTS = "refs/heads/gitsync/requests/"
 NODES = "refs/gitsync/nodes/"
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,37}[a-z0-9])?"
-_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL}){{0,2}}")
-_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9._+-]{0,98}[a-z0-9])?")
+_DOMAIN = late_regex(rf"{_LABEL}(?:\.{_LABEL}){{0,2}}")
+_SLUG = late_regex(r"[a-z0-9](?:[a-z0-9._+-]{0,98}[a-z0-9])?")
 # A name must survive as a file on every file system and as a ref in every git.
 _RESERVED = frozenset(
     {"head", "git", "con", "prn", "aux", "nul"}
@@ -99,7 +98,7 @@ def people_branch(domain: str) -> str:
     return PEOPLE + check_domain(domain)
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen
 class ProposalName:
     """Who proposes, and the name that the proposal goes by: ``alice/fix-budget``."""
 
@@ -114,6 +113,9 @@ class ProposalName:
     def approval_ref(self, who: str) -> str:
         """The ref that the tool gives to an approval of this proposal by ``who``."""
         return f"{APPROVALS}{who}/{self.domain}+{self.slug}"
+
+    def __lt__(self, other: ProposalName) -> bool:
+        return (self.domain, self.slug) < (other.domain, other.slug)
 
     def __str__(self) -> str:
         return f"{self.domain}/{self.slug}"

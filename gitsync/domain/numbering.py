@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
+
+from gitsync.domain.lateregex import late_regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_NUMBER = re.compile(r"[0-9]{1,9}")
-_LEADING = re.compile(r"(?:[A-Za-z]{1,16}[-_ ]?)?([0-9]{1,9})(?![0-9])")
+_NUMBER = late_regex(r"[0-9]{1,9}")
+_LEADING = late_regex(r"(?:[A-Za-z]{1,16}[-_ ]?)?([0-9]{1,9})(?![0-9])")
 
 
 def number_of(ident: str) -> int | None:

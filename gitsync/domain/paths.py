@@ -6,9 +6,9 @@ control characters; a ledger is read on Windows and macOS too, and printed on te
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
+from gitsync.domain.lateregex import late_regex
 from gitsync.domain.objects import MODE_FILE, MODE_TREE, Tree
 
 _MARKDOWN = (".md", ".markdown")
@@ -24,7 +24,7 @@ _DEVICES = frozenset(
 )
 # Control and formatting characters, line separators, private use. A fixed table and not
 # unicodedata: whether a path may enter must not depend on the reader's version of Python.
-_UNSEEN = re.compile(
+_UNSEEN = late_regex(
     "[\x00-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f"
     "\u2028-\u202e\u2060-\u206f\ud800-\uf8ff\ufeff\ufff9-\ufffb\U000110bd\U000110cd"
     "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"

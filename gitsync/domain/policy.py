@@ -6,7 +6,6 @@ people have signed is decided elsewhere: here a set of changes becomes a set of 
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from dataclasses import field, fields
 from functools import lru_cache
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from gitsync.domain.errors import FormatError, UsageError, Where
 from gitsync.domain.frozen import frozen
 from gitsync.domain.globs import Glob, compile_glob
+from gitsync.domain.lateregex import late_regex
 from gitsync.domain.names import check_domain
 
 if TYPE_CHECKING:
@@ -54,9 +54,9 @@ CI_PATHS = (
     "**/.lfsconfig",
 )
 
-_ROLE = re.compile(r"[a-z][a-z0-9-]{0,39}")
-_RULE = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_ROLE = late_regex(r"[a-z][a-z0-9-]{0,39}")
+_RULE = late_regex(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
+_UNSEEN = late_regex(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def _refuse(code: str, message: str, place: str, hint: str | None = None) -> FormatError:

@@ -199,7 +199,8 @@ def _scanned(ws: Workspace, scan: WorkScan) -> Scanned:
     if scan.running:
         # Needed if some file is new, so loaded while there is nothing else to do.
         import gitsync.codec.artifactentry
-        import gitsync.codec.gitobjects  # noqa: F401
+        import gitsync.codec.lightid
+        import gitsync.storage.workstatus  # noqa: F401
     found = scan.result()
     if (ws.repo.config("core.sparseCheckout") or "").lower() == "true":
         # Git calls files that are left out on purpose unchanged; here they are not.

@@ -6,7 +6,6 @@ files, where the policy denies such paths (docs/adr/0022).
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from gitsync.codec.cifiles import CRON, IMAGE, MARKER, CiSettings, ci_files, not
 from gitsync.codec.knownhosts import STANDARD_PORT, host_lines
 from gitsync.domain.errors import EnvironmentFault, RefusedError, UsageError
 from gitsync.domain.frozen import frozen
+from gitsync.domain.lateregex import late_regex
 from gitsync.services import clonesetup
 from gitsync.services.workspace import Workspace
 from gitsync.storage.durable import make_folder, write_atomic
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
     from gitsync.services.host import Host
 
-_SSH = re.compile(
+_SSH = late_regex(
     r"ssh://(?:[^/@]+@)?(?P<host>[A-Za-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?/.+"
     r"|(?:[^/:@]+@)?(?P<short>[A-Za-z0-9.-]+):(?!//).+"
 )
-_ANCHOR = re.compile("[0-9a-f]{40}")
+_ANCHOR = late_regex("[0-9a-f]{40}")
 
 
 @frozen

@@ -6,12 +6,12 @@ pushes to each other. The rising sequence number refuses old ones; no date in it
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from gitsync.codec import trailers
 from gitsync.codec.records import DOMAIN, write_commit_record
 from gitsync.domain.errors import FormatError, RefusedError
+from gitsync.domain.lateregex import late_regex
 from gitsync.domain.ledger.snapshot import machine_identity
 from gitsync.domain.names import person_of
 from gitsync.domain.objects import Commit, Oid
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SEQUENCE = "Gitsync-Sequence"
 
-_NUMBER = re.compile(r"[1-9][0-9]{0,14}")
+_NUMBER = late_regex(r"[1-9][0-9]{0,14}")
 
 
 def next_beat(facts: StoreFacts, domain: str, ledger: Oid, sequence: int, now: int) -> Commit:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from gitsync.codec import allowed_signers, settings
 from gitsync.codec.records import write_commit_record
 from gitsync.codec.sshkeys import parse_public
 from gitsync.domain.errors import EnvironmentFault, FormatError, RefusedError, UsageError
+from gitsync.domain.lateregex import late_regex
 from gitsync.domain.ledger.config import check_settings
 from gitsync.domain.merge.trees import entry_at
 from gitsync.domain.names import ProposalName, check_domain, check_slug, person_of
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gitsync.services.refview import RefView
     from gitsync.services.workspace import Workspace
 
-_VERSION = re.compile(rb"(?m)^(version:[ \t]*)([0-9]+)")
+_VERSION = late_regex(rb"(?m)^(version:[ \t]*)([0-9]+)")
 
 
 def requests(ws: Workspace, view: RefView) -> tuple[list[Request], list[tuple[str, str]]]:

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import GitsyncError, RefusedError, Where
+from gitsync.domain.lateregex import late_regex
 from gitsync.domain.ledger.changes import (
     ARTIFACT_ENDINGS,
     artifact_change,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from gitsync.domain.ports import Facts, Settings
     from gitsync.services.hookledger import HookLedger
 
-_MARKERS = re.compile(
+_MARKERS = late_regex(
     rb"^<<<<<<< .*?^=======\r?$.*?^>>>>>>> ", re.MULTILINE | re.DOTALL
 )  # what git writes where two sides meet
 _MAX_MARKED_BYTES = 4 << 20

@@ -37,6 +37,7 @@ SPARE_BLOBS = 50_000  # contents of no kept tree that may gather before the inde
 _RACY_NS = 2_000_000_000  # a file this young may change again without other stat data
 _MODE_EXECUTABLE = b"100755"
 _TRIES = 5
+_FEW = 100  # files
 
 
 def is_artifact_path(path: bytes) -> bool:
@@ -308,7 +309,10 @@ class ArtifactIndex:
         self, slot: int, root: Path, paths: list[bytes]
     ) -> dict[bytes, tuple[str, Oid | None, bytes | None]]:
         """Path -> (stat data, content's id, content); those that are as last time are not read."""
-        from gitsync.codec.gitobjects import object_id
+        if len(paths) > _FEW:
+            from gitsync.codec.gitobjects import object_id as id_of
+        else:
+            from gitsync.codec.lightid import light_id as id_of
 
         sql = (
             "SELECT o.path, o.stat, o.oid FROM overlay o LEFT JOIN blob b ON b.no = o.blob"
@@ -322,7 +326,7 @@ class ArtifactIndex:
                 found[path] = (stat, last[path][1], None)
                 continue
             data = read_file(root, path)
-            found[path] = (stat, object_id("blob", data) if data is not None else None, data)
+            found[path] = (stat, id_of("blob", data) if data is not None else None, data)
         return found
 
 

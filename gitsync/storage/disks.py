@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Final
 
 from gitsync.domain.errors import EnvironmentFault
 from gitsync.domain.frozen import frozen
+from gitsync.domain.lateregex import late_regex
 
 # How the kernel writes a blank, a tab, a line break and a backslash in a name.
-_OCTAL = re.compile(r"\\([0-7]{3})")
+_OCTAL = late_regex(r"\\([0-7]{3})")
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 #: File systems whose files end below 4 GiB, as Linux, BSD and drivers in user space name them; of
 #: these the kernel says ``fuse.`` and what the driver calls itself. exFAT has no such limit.

@@ -7,20 +7,20 @@ git and libgit2 both believe that they have it. Formats: gitformat-pack, gitrepo
 from __future__ import annotations
 
 import hashlib
-import re
 import zlib
 from typing import TYPE_CHECKING
 
 from gitsync.domain.frozen import frozen
+from gitsync.domain.lateregex import late_regex
 from gitsync.domain.objects import Oid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_FOLDER = re.compile("[0-9a-f]{2}")
-_FILE = re.compile("[0-9a-f]{38}")
-_HEADER = re.compile(rb"(commit|tree|blob|tag) (0|[1-9][0-9]*)\0")
+_FOLDER = late_regex("[0-9a-f]{2}")
+_FILE = late_regex("[0-9a-f]{38}")
+_HEADER = late_regex(rb"(commit|tree|blob|tag) (0|[1-9][0-9]*)\0")
 _CHUNK = 1 << 16
 _PACK_LEAST = 32  # bytes: header and checksum
 _IDX_LEAST = 1024 + 48

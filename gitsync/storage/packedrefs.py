@@ -7,13 +7,13 @@ refs appear together or none does, also across a power cut, and every git reads 
 
 from __future__ import annotations
 
-import re
 from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from gitsync.codec.gitobjects import parse_tag
 from gitsync.domain.errors import EnvironmentFault
+from gitsync.domain.lateregex import late_regex
 from gitsync.storage.locking import replace_locked
 from gitsync.storage.refs import RefsMovedError
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # Below this many, files of their own are as quick and disturb nobody.
 WORTH_PACKING = 10
 
-_ID = re.compile(rb"[0-9a-f]{40}")
+_ID = late_regex(rb"[0-9a-f]{40}")
 _HEADER = b"# pack-refs with: peeled fully-peeled sorted \n"
 
 

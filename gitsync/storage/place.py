@@ -7,18 +7,18 @@ and libgit2 does not come back from reading a torn object. So this looks at file
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault
 from gitsync.domain.frozen import frozen
+from gitsync.domain.lateregex import late_regex
 from gitsync.storage import gitcli
 from gitsync.storage.durable import make_folder, move_file, remove_file, write_atomic
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_BRANCH = re.compile(r"ref: refs/[^\s\0]+\n?|[0-9a-f]{40}\n?")
+_BRANCH = late_regex(r"ref: refs/[^\s\0]+\n?|[0-9a-f]{40}\n?")
 
 
 @frozen

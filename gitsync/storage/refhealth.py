@@ -12,6 +12,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from gitsync.domain.frozen import frozen
+from gitsync.domain.lateregex import late_regex
 from gitsync.domain.objects import Oid
 from gitsync.storage.durable import write_atomic
 
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-_VALUE = re.compile(rb"[0-9a-f]{40}\n?|ref: refs/[^\0\n]+\n?")
-_LINE = re.compile(rb"([0-9a-f]{40}) (refs/[\x21-\xff]+)")
-_PEELED = re.compile(rb"\^[0-9a-f]{40}")
-_LOGGED = re.compile(rb"[0-9a-f]{40} ([0-9a-f]{40}) ")
+_VALUE = late_regex(rb"[0-9a-f]{40}\n?|ref: refs/[^\0\n]+\n?")
+_LINE = late_regex(rb"([0-9a-f]{40}) (refs/[\x21-\xff]+)")
+_PEELED = late_regex(rb"\^[0-9a-f]{40}")
+_LOGGED = late_regex(rb"[0-9a-f]{40} ([0-9a-f]{40}) ")
 _HEADER = b"# pack-refs with: peeled fully-peeled sorted "
 _ZERO = "0" * 40
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
+
+from gitsync.domain.lateregex import late_regex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +65,7 @@ def _handler(changed: threading.Event) -> FileSystemEventHandler:
 
 
 # What editors and we ourselves put beside a file while it is being written.
-_TEMPORARY = re.compile(
+_TEMPORARY = late_regex(
     r"~$|\.(?:sw[a-z]|tmp|part|crdownload|lock)$|^(?:\.#|#|\.goutputstream-|4913$|tmp_|\.~)"
 )
 QUIET_SECONDS = 0.3

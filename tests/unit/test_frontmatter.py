@@ -167,6 +167,7 @@ def test_simple_headers_need_no_yaml_library():
         "import sys\nfrom gitsync.codec.frontmatter import parse\n"
         "d = parse(b'---\\na: b\\nt: [a, \"b\"]\\nl:\\n  - x\\n---\\n')\n"
         "d.text('a'), d.items('t'), d.items('l'), d.with_field('a', 'c')\n"
+        "assert d.value('t') == ['a', 'b'] and d.value('l') == ['x']\n"
         "sys.exit('ruamel.yaml' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from gitsync.codec.frontmatter import Document, compose, parse
-from gitsync.codec.yamltext_scalars import NULLS
+from gitsync.codec.yamltext_scalars import NULLS, resolve
 from gitsync.domain.errors import FormatError
 
 # What may follow a key, from well-formed to hopeless.
@@ -122,6 +122,20 @@ def test_what_the_reference_accepts_we_never_read_differently(header):
             ours = read(document, name)
             if ours is not None:
                 assert plain(ours) == plain(theirs[name])
+
+
+@settings(calm, max_examples=400)
+@given(headers() | messes, st.booleans())
+def test_a_list_found_by_lines_has_the_values_that_the_yaml_reader_gives(header, crlf):
+    raw = file(header, crlf=crlf)
+    try:
+        document = parse(raw)
+        document.check()
+    except FormatError:
+        assume(False)
+    for name in document:
+        quick, slow = document.value(name), document.structure(name, resolve)
+        assert (quick, repr(quick)) == (slow, repr(slow))  # 1, 1.0 and True differ
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(

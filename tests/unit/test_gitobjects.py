@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import time
 from contextlib import suppress
 
@@ -11,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitsync.codec import gitobjects as codec
+from gitsync.codec.lightid import light_id
 from gitsync.domain.errors import FormatError
 from gitsync.domain.objects import Commit, Oid, Signature, Tag
 
@@ -183,3 +186,18 @@ def test_a_plain_commit_is_read_at_one_go_as_it_would_be_line_by_line(commit, da
                 except FormatError as error:
                     answers.append(error.code)
         assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000, (128 << 10) - 1, 128 << 10, (128 << 10) + 1])
+@pytest.mark.parametrize("kind", ["blob", "tree"])
+def test_a_light_id_is_the_id(kind, size):
+    data = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    assert light_id(kind, data) == codec.object_id(kind, data)
+
+
+def test_a_light_id_of_something_small_needs_no_openssl():
+    code = (
+        "import sys\nfrom gitsync.codec.lightid import light_id\nlight_id('blob', b'x')\n"
+        "sys.exit('_hashlib' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

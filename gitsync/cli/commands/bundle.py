@@ -13,12 +13,13 @@ from gitsync.cli.group import Group
 from gitsync.cli.options import argument, define, flag, key_option, option
 from gitsync.domain.errors import EnvironmentFault, UsageError
 from gitsync.domain.frozen import frozen
+from gitsync.domain.lateregex import late_regex
 
 if TYPE_CHECKING:
     from gitsync.cli.app import App
     from gitsync.services.workspace import Workspace
 
-_SIZE = re.compile(r"([1-9][0-9]{0,11})([kKmMgG]?)")
+_SIZE = late_regex(r"([1-9][0-9]{0,11})([kKmMgG]?)")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 LEAST_VOLUME = 1 << 12
 

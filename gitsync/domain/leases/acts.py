@@ -7,13 +7,13 @@ Timeout", 1984). Who signed an act is the caller's question; who may is answered
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import FormatError, RefusedError
 from gitsync.domain.frozen import frozen
+from gitsync.domain.lateregex import late_regex
 from gitsync.domain.leases.subjects import MAX_SUBJECTS, parse_subject
 from gitsync.domain.leases.values import (
     ANSWERS,
@@ -38,7 +38,7 @@ MAX_NOTE_CHARS = 500
 MAX_MEMBERS = 200_000
 MIN_SECONDS = 60
 
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_CONTROLS = late_regex("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 @frozen

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import field
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from gitsync.domain.errors import FormatError, UsageError
 from gitsync.domain.frozen import frozen
 from gitsync.domain.globs import compile_glob
+from gitsync.domain.lateregex import late_regex
 from gitsync.domain.query import terms
 from gitsync.domain.query.parse import parse
 from gitsync.domain.query.records import fold
@@ -27,7 +27,7 @@ KINDS = ("tree", "ids", "path", "query")
 MAX_SUBJECT_CHARS = 4000
 MAX_SUBJECTS = 50
 
-_ID = re.compile(r"[^\s,:/\x00-\x20\x7f]{1,200}")
+_ID = late_regex(r"[^\s,:/\x00-\x20\x7f]{1,200}")
 
 
 @frozen
@@ -105,7 +105,7 @@ class FixedWords:
         return self.named
 
 
-_FIELD_NAME = re.compile(r"(?:^|\s)-?([A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}):")
+_FIELD_NAME = late_regex(r"(?:^|\s)-?([A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}):")
 
 
 def query_of(text: str, vocabulary: Vocabulary, me: tuple[str, ...], space: str) -> Query:

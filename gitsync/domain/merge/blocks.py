@@ -10,16 +10,17 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
+from gitsync.domain.lateregex import late_regex
 from gitsync.domain.merge.lines import split_lines
 
 # Possessive throughout: a line of a million spaces must not be tried a million times.
-_BLANK = re.compile(rb"[ \t\r\n]*+")
-_FENCE = re.compile(rb"[ \t]*+(`{3,}+(?=[^`]*+\Z)|~{3,}+)")
-_HEADING = re.compile(rb" {0,3}+#{1,6}+(?:[ \t\r\n]|\Z)")
-_RULE = re.compile(rb" {0,3}+(?:(?:\*[ \t]*+){3,}+|(?:-[ \t]*+){3,}+|(?:_[ \t]*+){3,}+)[\r\n]*+")
-_ITEM = re.compile(rb"[ \t]*+(?:[-*+]|[0-9]{1,9}+[.)])(?:[ \t\r\n]|\Z)")
-_UNDERLINE = re.compile(rb" {0,3}+(?:=++|-++)[ \t\r\n]*+")
-_DELIMITER = re.compile(
+_BLANK = late_regex(rb"[ \t\r\n]*+")
+_FENCE = late_regex(rb"[ \t]*+(`{3,}+(?=[^`]*+\Z)|~{3,}+)")
+_HEADING = late_regex(rb" {0,3}+#{1,6}+(?:[ \t\r\n]|\Z)")
+_RULE = late_regex(rb" {0,3}+(?:(?:\*[ \t]*+){3,}+|(?:-[ \t]*+){3,}+|(?:_[ \t]*+){3,}+)[\r\n]*+")
+_ITEM = late_regex(rb"[ \t]*+(?:[-*+]|[0-9]{1,9}+[.)])(?:[ \t\r\n]|\Z)")
+_UNDERLINE = late_regex(rb" {0,3}+(?:=++|-++)[ \t\r\n]*+")
+_DELIMITER = late_regex(
     rb"[ \t]*+\|?+[ \t]*+:?+-++:?+[ \t]*+(?:\|[ \t]*+:?+-++:?+[ \t]*+)*+\|?+[ \t\r\n]*+"
 )
 _COMMENT: Final = b"<!--"

@@ -9,6 +9,7 @@ import re
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from gitsync.domain.lateregex import late_regex
 from gitsync.domain.merge.heads import NULL, Meaning
 from gitsync.domain.merge.rules import Moves, further
 
@@ -24,9 +25,9 @@ class Open(Enum):
     ITEMS = "items"
 
 
-_INTEGER = re.compile(r"[-+]?[0-9]+")
-_DECIMAL = re.compile(r"([-+]?)([0-9]+)(?:\.([0-9]+))?")
-_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?Z?)?")
+_INTEGER = late_regex(r"[-+]?[0-9]+")
+_DECIMAL = late_regex(r"([-+]?)([0-9]+)(?:\.([0-9]+))?")
+_MOMENT = late_regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?Z?)?")
 
 
 def merge_values(

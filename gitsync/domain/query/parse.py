@@ -8,11 +8,12 @@ quotes keep blanks, commas and signs (``\\"`` and ``\\\\`` inside them). An id m
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from gitsync.domain.errors import FormatError, UsageError, Where
+from gitsync.domain.frozen import frozen
 from gitsync.domain.globs import compile_glob
+from gitsync.domain.lateregex import late_regex
 from gitsync.domain.names import parse_position
 from gitsync.domain.query import terms
 from gitsync.domain.query.records import MAX_VALUE_CHARS, fold, is_date, number_of, words_of
@@ -29,12 +30,12 @@ MAX_TERMS = 64
 STATES = ("open", "closed", "mine", "changed", "unreadable")
 OWN_TERMS = ("id", "type", "status", "title", "owner", "path", "is", "has", "no", "changed", "sort")
 
-_SIGN = re.compile(r"[<>]=?")
-_FIELD = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}):")
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
-_BARE = re.compile(r'[^\s"]+')
-_ITEM = re.compile(r'[^\s",]+')
-_BLANK = re.compile(r"\s*")
+_SIGN = late_regex(r"[<>]=?")
+_FIELD = late_regex(r"([A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}):")
+_QUOTED = late_regex(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_BARE = late_regex(r'[^\s"]+')
+_ITEM = late_regex(r'[^\s",]+')
+_BLANK = late_regex(r"\s*")
 
 
 class Known(Protocol):
@@ -72,7 +73,7 @@ def parse(text: str, known: Known) -> Query:
     return _Parser(text, known).query()
 
 
-@dataclass(slots=True)
+@frozen
 class _Value:
     """One value as typed, and where; ``quoted`` values are taken as they are."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from dataclasses import field
 from typing import TYPE_CHECKING
 
 from gitsync.domain.frozen import frozen
+from gitsync.domain.lateregex import late_regex
 from gitsync.domain.links import link_values
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ MAX_VALUE_CHARS = 1000
 PATH_MARK = "\x00"
 MAX_TEXT_CHARS = 1 << 20
 
-_WORD = re.compile(r"[^\W_]+")
-_NUMBER = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,15})?")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_WORD = late_regex(r"[^\W_]+")
+_NUMBER = late_regex(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,15})?")
+_DATE = late_regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @frozen

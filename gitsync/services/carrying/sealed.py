@@ -11,7 +11,6 @@ where a disk needs that.
 from __future__ import annotations
 
 import os
-import re
 from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from gitsync.codec import ageheader, volumes
 from gitsync.domain.errors import FormatError, GitsyncError, RefusedError
 from gitsync.domain.frozen import frozen
+from gitsync.domain.lateregex import late_regex
 from gitsync.services.carrying.unwrapping import (
     checked,
     first_bytes,
@@ -49,8 +49,8 @@ _SPARED: Final = 256 << 20
 #: What is left free on a stick, in bytes.
 _MARGIN: Final = 1 << 20
 
-_NAME = re.compile(r"([0-9a-f]{16}\.age)(?:\.volumes)?")
-_KEPT = re.compile(r"([0-9]{12})-([0-9a-f]{16}\.age)")
+_NAME = late_regex(r"([0-9a-f]{16}\.age)(?:\.volumes)?")
+_KEPT = late_regex(r"([0-9]{12})-([0-9a-f]{16}\.age)")
 
 
 @frozen

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 from io import BufferedReader, BytesIO
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from gitsync.codec import ageheader, bundleheader, volumes
 from gitsync.domain.errors import EnvironmentFault, FormatError
+from gitsync.domain.lateregex import late_regex
 from gitsync.storage import agefile, effects
 from gitsync.storage.across import across
 from gitsync.storage.bundlefile import (
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _VOLUMES: Final = volumes.FIRST_LINE.encode()
 #: As much as is decrypted to find the manifest; seldom more than the first.
 _LOOKS: Final = (1 << 20, 1 << 24, MOST_HEAD)
-_PART = re.compile(r"(.+)\.[0-9]{3}")
+_PART = late_regex(r"(.+)\.[0-9]{3}")
 
 
 def looks_like(path: Path) -> bool:

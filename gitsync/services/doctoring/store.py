@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from typing import TYPE_CHECKING
 
+from gitsync.domain.lateregex import late_regex
 from gitsync.domain.objects import Oid
 from gitsync.services.doctoring.finding import Finding, Kind, Remedy
 from gitsync.storage.durable import remove_file
@@ -23,8 +23,8 @@ AREA = "objects"
 # A crash tears what was written last. Reading this many small files takes about a second.
 NEWEST = 7000
 
-_MISSING = re.compile(r"missing (blob|tree|commit|tag) ([0-9a-f]{40})")
-_POINTER = re.compile(r"invalid sha1 pointer ([0-9a-f]{40})")
+_MISSING = late_regex(r"missing (blob|tree|commit|tag) ([0-9a-f]{40})")
+_POINTER = late_regex(r"invalid sha1 pointer ([0-9a-f]{40})")
 
 
 def loose(exam: Examination) -> Iterator[Finding]:
