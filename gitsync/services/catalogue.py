@@ -7,8 +7,7 @@ was tampered with can make a list wrong, and nothing else.
 from __future__ import annotations
 
 import json
-from functools import cache as remembered
-from functools import partial
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from gitsync.domain.errors import EnvironmentFault
@@ -177,37 +176,41 @@ def reading(
     """
     file = ws.repo.state_dir / FILE
     places: list[Path | None] = [file, file, None] if cache else [None]
-    begun = scanned = None
-    if at is None:
-        files = ws.work_tree()
-        begun = scan or WorkScan(files.repo.git_dir, files.root)
-        scanned = remembered(partial(_scanned, ws, begun))
+    files = None if at is not None else _Files(ws, scan)
     try:
         for place in places[:-1]:
             try:
-                return _once(ws, use, at, place, scanned)
+                return _once(ws, use, at, place, files)
             except EnvironmentFault as error:
                 if error.code not in _ITS_FAULT:
                     raise
-        return _once(ws, use, at, None, scanned)
+        return _once(ws, use, at, None, files)
     finally:
-        if begun is not None:
-            begun.cancel()
+        if files is not None:
+            files.scan.cancel()
 
 
-def _scanned(ws: Workspace, scan: WorkScan) -> Scanned:
-    if scan.running:
-        # Needed if some file is new, so loaded while there is nothing else to do.
-        import gitsync.codec.artifactentry
-        import gitsync.codec.lightid
-        import gitsync.storage.workstatus  # noqa: F401
-    found = scan.result()
-    if (ws.repo.config("core.sparseCheckout") or "").lower() == "true":
-        # Git calls files that are left out on purpose unchanged; here they are not.
-        out = ws.repo.git("ls-files", "-v", "-z").out
-        left_out = {line[2:] for line in out.split(b"\0") if line[:2] in (b"S ", b"s ")}
-        return found._replace(paths=found.paths | left_out)
-    return found
+class _Files:
+    """A work tree's files, of which git says what changed; it is asked once."""
+
+    def __init__(self, ws: Workspace, scan: WorkScan | None) -> None:
+        tree = ws.work_tree()
+        self._ws = ws
+        self.root = tree.root
+        self.git_dir = tree.repo.git_dir
+        self.scan = scan or WorkScan(self.git_dir, self.root)
+
+    @cached_property
+    def scanned(self) -> Scanned:
+        """What git found. Raises GitError."""
+        found = self.scan.result()
+        repo = self._ws.repo
+        if (repo.config("core.sparseCheckout") or "").lower() == "true":
+            # Git calls files that are left out on purpose unchanged; here they are not.
+            out = repo.git("ls-files", "-v", "-z").out
+            left_out = {line[2:] for line in out.split(b"\0") if line[:2] in (b"S ", b"s ")}
+            return found._replace(paths=found.paths | left_out)
+        return found
 
 
 def _once(
@@ -215,7 +218,7 @@ def _once(
     use: Callable[[Catalogue], Found],
     at: str | None,
     place: Path | None,
-    scanned: Callable[[], Scanned] | None,
+    files: _Files | None,
 ) -> Found:
     trees = TreeReader(ws.repo.work_tree or ws.repo.git_dir)
     commit = ws.verified().commit
@@ -229,14 +232,16 @@ def _once(
 
     index = ArtifactIndex(place, commit, schema, lambda: vocabulary_of(ws.settings().schema))
     try:
-        if scanned is None:
+        if files is None:
             from gitsync.services.artifacts import tree_at
 
             root = None
             view = index.at(tree_at(ws, at or ws.space), trees)
         else:
-            root = ws.work_tree().root
-            view = index.work(ws.repo.git_dir, root, scanned(), trees)
+            if files.scan.running:
+                index.prepare()
+            root = files.root
+            view = index.work(files.git_dir, root, files.scanned, trees)
         return use(Catalogue(ws, view, trees, root))
     finally:
         index.close()

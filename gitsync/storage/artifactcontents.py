@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 CHUNK = 4_000  # contents that one transaction takes: what is written survives a kill
 NO_ARTIFACT, READ, UNREADABLE = 0, 1, 2  # a content's standing (``blob.found``)
 
+_KNOWN = "SELECT oid, no, found, coalesce(type, '') FROM blob"
+_KNOWN_ONE = f"{_KNOWN} WHERE oid = ?"
+_LAST = "SELECT coalesce(max(no), 0) FROM blob"
+_ADD_BLOB = "INSERT INTO blob VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ADD_VALUE = "INSERT INTO value VALUES (?, ?, ?, ?)"
+_ADD_LINK = "INSERT OR IGNORE INTO link VALUES (?, ?, ?, ?)"
+_ADD_WORDS = "INSERT INTO words (rowid, title, body) VALUES (?, ?, ?)"
+_SAMPLE = b"---\nid: sample-1\ntitle: Sample\n---\n"
+
 # content's number, its standing, the type that it names
 Known = tuple[int, int, str]
 
@@ -29,6 +38,16 @@ class Contents:
     def __init__(self, db: sqlite3.Connection, vocabulary: Vocabulary) -> None:
         self._db = db
         self._vocabulary = vocabulary
+
+    def prepare(self) -> None:
+        """Have all at hand that reading one content needs; changes nothing."""
+        from gitsync.codec.artifactentry import entry_of
+
+        entry_of(_SAMPLE, self._vocabulary)
+        self._look_up([])
+        self._db.execute(_LAST).fetchone()
+        for statement in (_ADD_BLOB, _ADD_VALUE, _ADD_LINK, _ADD_WORDS):
+            self._db.executemany(statement, ())
 
     def known(
         self, oids: list[Oid], contents: Callable[[list[Oid]], Iterable[tuple[Oid, bytes]]]
@@ -48,13 +67,11 @@ class Contents:
         return found
 
     def _look_up(self, oids: list[Oid]) -> dict[Oid, Known]:
-        sql = "SELECT oid, no, found, coalesce(type, '') FROM blob"
         if len(oids) > CHUNK:
             wanted = set(oids)
-            rows = (row for row in self._db.execute(sql) if row[0].hex() in wanted)
+            rows = (row for row in self._db.execute(_KNOWN) if row[0].hex() in wanted)
         else:
-            ask = f"{sql} WHERE oid = ?"
-            rows = (row for oid in oids for row in self._db.execute(ask, (raw_id(oid),)))
+            rows = (row for oid in oids for row in self._db.execute(_KNOWN_ONE, (raw_id(oid),)))
         return {Oid(oid.hex()): (no, found, kind) for oid, no, found, kind in rows}
 
     def _write(self, contents: list[tuple[Oid, bytes]]) -> None:
@@ -65,7 +82,7 @@ class Contents:
         values, links, words = [], [], []
         with writing(self._db):
             known = self._look_up([oid for oid, _ in contents])
-            number = self._db.execute("SELECT coalesce(max(no), 0) FROM blob").fetchone()[0]
+            number = self._db.execute(_LAST).fetchone()[0]
             for oid, raw in contents:
                 if oid in known:
                     continue
@@ -85,8 +102,8 @@ class Contents:
                 if not entry.problem:
                     words.append((number, searchable(entry.title or ""), searchable(entry.body)))
             run = self._db.executemany
-            run("INSERT INTO blob VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", blobs)
+            run(_ADD_BLOB, blobs)
             values.sort()
-            run("INSERT INTO value VALUES (?, ?, ?, ?)", values)
-            run("INSERT OR IGNORE INTO link VALUES (?, ?, ?, ?)", links)
-            run("INSERT INTO words (rowid, title, body) VALUES (?, ?, ?)", words)
+            run(_ADD_VALUE, values)
+            run(_ADD_LINK, links)
+            run(_ADD_WORDS, words)

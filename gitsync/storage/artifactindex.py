@@ -39,6 +39,15 @@ _MODE_EXECUTABLE = b"100755"
 _TRIES = 5
 _FEW = 100  # files
 
+_TAKE_OUT = "DELETE FROM member WHERE slot = ? AND path = ?"
+_PUT_IN = "INSERT OR REPLACE INTO member VALUES (?, ?, ?, ?)"
+_UNCOVER = "DELETE FROM overlay WHERE slot = ?"
+_COVER = (
+    "INSERT INTO overlay VALUES (?, ?, ?, ?, ?,"
+    " (SELECT blob FROM member WHERE slot = ? AND path = ?))"
+)
+_MOVED = "UPDATE slot SET commit_id = ?, tree = ?, moved = ? WHERE no = ?"
+
 
 def is_artifact_path(path: bytes) -> bool:
     """Whether a file of that path may be an artifact: Markdown, outside of our own folder."""
@@ -102,6 +111,20 @@ class ArtifactIndex:
                     return view
                 self._add_slot("", tree, trees, (MODE_FILE,))
         raise EnvironmentFault("index.busy", "other processes keep moving the artifact index")
+
+    def prepare(self) -> None:
+        """Have all at hand that a changed file needs: for whoever waits for something anyway.
+
+        SQLite compiles a statement when it first sees it, Python an expression; of all that comes
+        when the wait is over, half was that. Changes nothing.
+        """
+        import gitsync.codec.lightid
+        import gitsync.storage.workstatus  # noqa: F401
+
+        with fault(self.path):
+            self._contents.prepare()
+            for statement in (_TAKE_OUT, _PUT_IN, _UNCOVER, _COVER, _MOVED):
+                self._db.executemany(statement, ())
 
     def work(self, place: Path, root: Path, scanned: Scanned, trees: TreeReader) -> View:
         """The artifacts among the files of a work tree, as ``scanned`` just now.
@@ -188,7 +211,7 @@ class ArtifactIndex:
             " WHERE o.slot = ? AND b.found", (source,),
         ).fetchall()  # fmt: skip
         self._db.executemany(
-            "INSERT OR REPLACE INTO member VALUES (?, ?, ?, ?)",
+            _PUT_IN,
             ((target, path, no, self._type(path, found, kind)) for path, no, found, kind in rows),
         )
 
@@ -222,9 +245,9 @@ class ArtifactIndex:
 
     def _put(self, slot: int, found: dict[bytes, Oid | None], known: dict[Oid, Known]) -> None:
         gone = [(slot, path) for path, oid in found.items() if oid is None or not known[oid][1]]
-        self._db.executemany("DELETE FROM member WHERE slot = ? AND path = ?", gone)
+        self._db.executemany(_TAKE_OUT, gone)
         self._db.executemany(
-            "INSERT OR REPLACE INTO member VALUES (?, ?, ?, ?)",
+            _PUT_IN,
             (
                 (slot, path, known[oid][0], self._type(path, *known[oid][1:]))
                 for path, oid in found.items()
@@ -282,25 +305,19 @@ class ArtifactIndex:
             if self._slot(place) != before:
                 return None
             over = self._db.execute("SELECT path FROM overlay WHERE slot = ?", (slot,)).fetchall()
-            self._db.executemany(
-                "DELETE FROM member WHERE slot = ? AND path = ?", ((slot, path) for (path,) in over)
-            )
+            self._db.executemany(_TAKE_OUT, ((slot, path) for (path,) in over))
             self._restore(slot, slot)
-            self._db.execute("DELETE FROM overlay WHERE slot = ?", (slot,))
+            self._db.execute(_UNCOVER, (slot,))
             self._put(slot, moved, known)
             # Here the slot holds the tree alone: what a file will hide is what it has now.
             self._db.executemany(
-                "INSERT INTO overlay VALUES (?, ?, ?, ?, ?,"
-                " (SELECT blob FROM member WHERE slot = ? AND path = ?))",
+                _COVER,
                 ((slot, path, stat, known[oid][0] if oid else None, oid, slot, path)
                  for path, (stat, oid, _) in files.items()),
             )  # fmt: skip
             self._put(slot, {path: oid for path, (_, oid, _) in files.items()}, known)
             stamp = time.time_ns()
-            self._db.execute(
-                "UPDATE slot SET commit_id = ?, tree = ?, moved = ? WHERE no = ?",
-                (commit, tree, stamp, slot),
-            )
+            self._db.execute(_MOVED, (commit, tree, stamp, slot))
             if old != tree:
                 self._tidy()
         return stamp

@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 
 from gitsync.domain.errors import EnvironmentFault
+from gitsync.domain.query.vocabulary import vocabulary_of
 from gitsync.services import catalogue
 from gitsync.services.artifacts import listing
 from gitsync.services.catalogue import reading
 from gitsync.services.workspace import Workspace
 from gitsync.storage import artifactdb, artifactindex
+from gitsync.storage.artifactindex import ArtifactIndex
 from gitsync.storage.trees import TreeReader
 from gitsync.storage.workscan import WorkScan
 from tests.conftest import Clock, Ledger
@@ -327,9 +329,11 @@ DAMAGE = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("waiting", [False, True])
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_a_damaged_file_is_made_anew(place, damage):
+def test_a_damaged_file_is_made_anew(place, damage, waiting, monkeypatch):
     ws, _ = place
+    monkeypatch.setattr(WorkScan, "running", waiting)
     rows(ws)
     for ending in ("-wal", "-shm"):
         Path(f"{db(ws)}{ending}").unlink(missing_ok=True)
@@ -340,6 +344,20 @@ def test_a_damaged_file_is_made_anew(place, damage):
         with sqlite3.connect(db(ws)) as found:
             assert found.execute("PRAGMA quick_check").fetchone()[0] == "ok"
             assert found.execute("SELECT count(*) FROM member").fetchone()[0] == 6
+
+
+def test_being_prepared_changes_nothing(place):
+    ws, _ = place
+    rows(ws)
+    words = vocabulary_of(ws.settings().schema)
+    index = ArtifactIndex(db(ws), ws.verified().commit, lambda: "", lambda: words)
+    try:
+        before = list(index._db.iterdump())
+        index.prepare()
+        assert not index._db.in_transaction
+        assert list(index._db.iterdump()) == before
+    finally:
+        index.close()
 
 
 def test_where_nothing_can_be_written_it_works_in_memory(place):
@@ -485,6 +503,7 @@ sys.path.insert(0, {root!r})
 from tests.integration.test_artifact_index import oracle, rows
 from tests.conftest import Clock, new_host
 from gitsync.services.workspace import Workspace
+from gitsync.domain.query.vocabulary import vocabulary_of
 ws = Workspace.open(new_host(Path({folder!r}), Clock()))
 end = time.monotonic() + float(sys.argv[1])
 wanted = {{f"plans/{{n}}.md" for n in range(6)}}
