@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, TypeVar
 
 from gitsync.cli.freshness import freshness_json
@@ -25,7 +26,7 @@ class App:
     ``fresh`` when the age of what they rest on is to be told; ``scan`` is one of the files here
     that was begun before anything else, ``read`` the clone that artifacts were read from."""
 
-    __slots__ = ("fresh", "host", "json", "out", "read", "scan")
+    __slots__ = ("_closing", "fresh", "host", "json", "out", "read", "scan")
 
     def __init__(self, host: Host, out: Output, *, scan: WorkScan | None = None) -> None:
         self.host = host
@@ -34,12 +35,16 @@ class App:
         self.fresh = False
         self.scan = scan
         self.read: Workspace | None = None
+        self._closing = ExitStack()
 
     def workspace(self) -> Workspace:
         """The clone that the command runs in. Raises EnvironmentFault ``repo.missing``."""
         from gitsync.services.workspace import Workspace
 
-        return Workspace.open(self.host)
+        found = Workspace.open(self.host)
+        # Most commands read a handful of objects, and loading libgit2 takes longer than they do.
+        found.repo.spare_libgit2(self._closing)
+        return found
 
     def reading(
         self,
@@ -62,7 +67,8 @@ class App:
         return reading(ws, use, at=at, cache=cache, scan=scan)
 
     def close(self) -> None:
-        """Stop the scan that was begun early, if nobody asked for it."""
+        """Let go of what was opened, and stop the scan that nobody asked for."""
+        self._closing.close()
         if self.scan is not None:
             self.scan.cancel()
             self.scan = None

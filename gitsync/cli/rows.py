@@ -94,8 +94,7 @@ def look_ahead(ws: Workspace) -> None:
 
     if nothing_held(ws):
         return
-    with ws.repo.few_objects():
-        locks_here(ws)
+    locks_here(ws)
 
 
 def _held(app: App, rows: Sequence[Row]) -> dict[str, str]:
@@ -105,8 +104,7 @@ def _held(app: App, rows: Sequence[Row]) -> dict[str, str]:
     ws = app.read or app.ledger()
     if nothing_held(ws):
         return {}
-    with ws.repo.few_objects():
-        held = holders_of(locks_here(ws), ((row.id, row.path) for row in rows))
+    held = holders_of(locks_here(ws), ((row.id, row.path) for row in rows))
     return {
         path: "you" if lease.holder == ws.me() else lease.holder for path, lease in held.items()
     }

@@ -147,7 +147,11 @@ class GitObjects:
         """Have ``git`` give what is packed, for a block that reads a handful of objects.
 
         Only what it has, and as long as libgit2 is not loaded; past some number that is done.
+        Inside of such a block another one changes nothing.
         """
+        if self._few is not None:
+            yield
+            return
         self._few, self._left = git, _FEW
         try:
             yield

@@ -14,6 +14,7 @@ from gitsync.storage.refs import Refs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import ExitStack
 
     from gitsync.storage.facts import StoreFacts
     from gitsync.storage.objects import GitObjects
@@ -36,6 +37,7 @@ class Repository:
         self.work_tree = work_tree
         self.refs = Refs(common_dir)
         self._config: dict[str, str] | None = None
+        self._closing: ExitStack | None = None
 
     @classmethod
     def open(cls, start: Path) -> Repository:
@@ -70,15 +72,28 @@ class Repository:
         """The objects, whose packs libgit2 reads."""
         from gitsync.storage.objects import GitObjects
 
-        return GitObjects(self.common_dir / "objects")
+        found = GitObjects(self.common_dir / "objects")
+        if self._closing is not None:
+            self._closing.enter_context(self._few_from(found))
+        return found
+
+    def spare_libgit2(self, closing: ExitStack) -> None:
+        """Until ``closing`` is closed, objects are read as in :meth:`few_objects`. To be called
+        before any is read."""
+        self._closing = closing
 
     @contextmanager
     def few_objects(self) -> Iterator[None]:
         """A block that reads a handful of objects: by a git process as long as it is a handful,
         which answers before libgit2 would be loaded."""
+        with self._few_from(self.store):
+            yield
+
+    @contextmanager
+    def _few_from(self, store: GitObjects) -> Iterator[None]:
         from gitsync.storage.catfile import CatFile
 
-        with CatFile(self.common_dir) as git, self.store.asking(git):
+        with CatFile(self.common_dir) as git, store.asking(git):
             yield
 
     @cached_property

@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import subprocess
+from contextlib import ExitStack
 
 import pytest
 
@@ -133,6 +134,32 @@ def test_a_handful_is_read_by_git_and_many_by_libgit2(repo, monkeypatch):
         assert [store.read(oid)[1] for oid in made] == texts
         assert "_packs" in vars(store)
     assert [store.read(oid)[1] for oid in made] == texts
+
+
+def test_a_block_in_a_block_changes_nothing(repo):
+    here, _ = repo
+    made = packed(here, b"one\n", b"two\n", b"three\n")
+    repository = Repository.open(here)
+    with repository.few_objects():
+        repository.store.read(made[0])
+        with repository.few_objects():
+            repository.store.read(made[1])
+        repository.store.read(made[2])
+        assert "_packs" not in vars(repository.store)
+    repository.store.read(made[0])
+    assert "_packs" in vars(repository.store)
+
+
+def test_libgit2_is_spared_until_what_was_opened_is_closed(repo):
+    here, _ = repo
+    (made,) = packed(here, b"one\n")
+    repository = Repository.open(here)
+    with ExitStack() as closing:
+        repository.spare_libgit2(closing)
+        assert repository.store.read(made) == ("blob", b"one\n")
+        assert "_packs" not in vars(repository.store)
+    assert repository.store.read(made) == ("blob", b"one\n")
+    assert "_packs" in vars(repository.store)
 
 
 def test_what_git_cannot_give_libgit2_is_asked_for(repo):
