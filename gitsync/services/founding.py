@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitsync.codec import allowed_signers, presets, schemafile, settings
@@ -35,7 +36,7 @@ from gitsync.services.states import load_state
 from gitsync.services.tagging import make_tag
 from gitsync.services.workspace import Workspace
 from gitsync.storage import gitcli
-from gitsync.storage.durable import sync_everything
+from gitsync.storage.durable import make_folder, sync_everything
 from gitsync.storage.positions import VerifiedPosition
 from gitsync.storage.refs import RefUpdate
 from gitsync.storage.repository import Repository
@@ -53,13 +54,15 @@ _DRAFT = "refs/gitsync/founding/"
 
 @frozen
 class InitOptions:
-    """What ``init`` was asked for. ``path`` is the ledger's folder inside a code repository.
+    """What ``init`` was asked for. ``folder`` is where to found it, made if need be, None for the
+    host's; ``path`` the ledger's folder inside a code repository.
 
     ``members`` are (name, public key file) of people who are on the roster from the start; every
     role but the witness's stays the founder's.
     """
 
     name: str
+    folder: str | None = None
     preset: str = "plans"
     witness: str | None = None
     witness_key: Path | None = None
@@ -83,7 +86,7 @@ class Founded:
 
 
 def init(host: Host, options: InitOptions) -> Founded:
-    """Found a ledger in the host's folder.
+    """Found a ledger in the host's folder, or in the one that is named.
 
     Raises UsageError for names, EnvironmentFault ``init.exists`` when there is a ledger already,
     and what keys, remotes and git raise. Nothing of the user's files or branches is changed.
@@ -95,6 +98,11 @@ def init(host: Host, options: InitOptions) -> Founded:
         check_domain(options.witness)
     elif options.witness_key is not None:
         raise UsageError("init.witness", "--witness-key needs --witness NAME")
+    if options.folder is not None:
+        # What is written from here has to be found from there.
+        remote, key = (one and clonesetup.absolute(host.cwd, one)
+                       for one in (options.remote, options.key))  # fmt: skip
+        options = replace(options, remote=remote, key=key)
     host, url = _place(host, options), options.remote
     space = Workspace.open(host)
     space.work_tree().refuse_unfinished()
@@ -241,8 +249,14 @@ def _settle(space: Workspace, options: InitOptions, begun: _Begun) -> None:
 
 def _place(host: Host, options: InitOptions) -> Host:
     """Make the repository, or the linked work tree of a code repository, that the ledger uses."""
-    from dataclasses import replace
-
+    if options.folder is not None:
+        folder = (host.cwd / options.folder).resolve()
+        if options.path is not None:
+            raise UsageError("init.path", "name the ledger's folder once: as DIR, or with --path")
+        if folder.exists() and not folder.is_dir():
+            raise UsageError("init.path", f"{folder} is no folder")
+        make_folder(folder)
+        host = replace(host, cwd=folder)
     if options.path is not None:
         folder = clonesetup.linked_folder(Repository.open(host.cwd), options.path)
         return replace(host, cwd=folder)

@@ -80,3 +80,27 @@ def test_mistakes_on_the_command_line(tmp_path, cli):
     assert ran.code == 2
     assert "hint:  use lower-case letters" in ran.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_may_be_named_as_for_git(tmp_path, cli, make_key, document):
+    """Made if it is missing; an address that is written from here is right from there, too."""
+    git(tmp_path, "init", "-q", "--bare", "hub.git")
+    key = f"{make_key('alice').relative_to(tmp_path)}"
+    ran = cli(tmp_path, "init", "deep/work", "--name", "alice", "--remote", "hub.git", "--key", key)
+    assert (ran.code, ran.err) == (0, "")
+    work = tmp_path / "deep" / "work"
+    assert f"the ledger stands in {work}\n" in ran.out
+    assert f"gitsync join {tmp_path / 'hub.git'} --name THEM" in ran.out
+    assert git(tmp_path / "hub.git", "rev-parse", "common") == git(work, "rev-parse", "common@1^{}")
+    assert git(work, "ls-remote", "origin", "common").endswith("refs/heads/common")
+    again = cli(tmp_path, "init", "deep/work", "--name", "alice", "--key", key, "--json")
+    assert document(again.err, "error")["code"] == "init.exists"
+
+
+def test_a_folder_that_is_none_and_one_named_twice(tmp_path, cli):
+    (tmp_path / "file").write_text("")
+    ran = cli(tmp_path, "init", "file", "--name", "alice")
+    assert (ran.code, f"{tmp_path / 'file'} is no folder" in ran.err) == (2, True)
+    ran = cli(tmp_path, "init", "plans", "--path", "plans", "--name", "alice")
+    assert (ran.code, "name the ledger's folder once" in ran.err) == (2, True)
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitsync.cli import completing
-from gitsync.cli.options import define, key_option, option
+from gitsync.cli.options import argument, define, key_option, option
 from gitsync.cli.text import shell_word
 from gitsync.domain.errors import UsageError
 from gitsync.domain.frozen import frozen
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 class Options:
     """``members`` are NAME=FILE texts; ``name`` None: a name is taken from git's settings."""
 
+    folder: str | None
     name: str | None
     preset: str
     witness: str | None
@@ -44,6 +45,7 @@ def run(app: App, options: Options) -> None:
         app.host,
         InitOptions(
             name=name,
+            folder=options.folder,
             preset=options.preset,
             witness=options.witness,
             witness_key=_file(app, options.witness_key),
@@ -107,14 +109,15 @@ command = define(
     "init",
     run,
     Options,
-    help="""Found a ledger in this folder: sign and tag common@1.
+    help="""Found a ledger in this folder, or in DIR: sign and tag common@1.
 
     Works in an empty folder, in a repository with Markdown (left as it is), and with --path beside
     the code of a code repository, whose branches and signing stay untouched. Without --witness
     your own Ed25519 key is the witness.""",
-    example="gitsync init --name alice --remote git@example.org:team/plans.git\n"
+    example="gitsync init plans --name alice --remote git@example.org:team/plans.git\n"
     "gitsync init --name alice --path plans/",
     params=(
+        argument("folder", "[DIR]", optional=True, file=True),
         option("--name", metavar="NAME", help="Who you are here; git's user.name by default."),
         click.Option(
             ["--preset"], metavar="NAME", default="plans", show_default=True,
