@@ -1,4 +1,4 @@
-"""What a shell can offer while a query is typed."""
+"""What a query may say: offered by a shell while it is typed, told when nothing fits."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from gitsync.services.catalogue import Catalogue
 
 MOST_VALUES = 1000
+_TOLD = 8  # values that are named to whoever used one that is none
 
 
 def term_names(catalogue: Catalogue) -> list[str]:
@@ -36,3 +37,26 @@ def term_values(catalogue: Catalogue, name: str) -> list[str]:
         return catalogue.ids()
     mine = ["me"] if real in words.people else []
     return [*mine, *(one for one in catalogue.field_values(real, MOST_VALUES) if " " not in one)]
+
+
+def strangers(catalogue: Catalogue, text: str) -> list[str]:
+    """Of a query that nothing fits: its types and states that are none, each as a sentence."""
+    from gitsync.domain.query.parse import parse
+    from gitsync.domain.query.records import fold
+    from gitsync.domain.query.terms import OneOf
+
+    words = catalogue.vocabulary
+    found = []
+    for term in parse(text, catalogue).terms:
+        if not isinstance(term, OneOf) or term.field not in {None, words.status_field}:
+            continue
+        name = "type" if term.field is None else "status"
+        known = term_values(catalogue, name)
+        there = {fold(one) for one in known}
+        if term.field is not None:
+            there |= set(catalogue.field_values(term.field, MOST_VALUES))
+        odd = [one for one in term.values if one not in there]
+        if odd and len(there) < MOST_VALUES:
+            some = ", ".join(known[:_TOLD]) + (", ..." if len(known) > _TOLD else "")
+            found.append(f"no {name} is called {odd[0]!r}; there are {some}")
+    return found

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
+import select
+import shutil
+import struct
 import subprocess
 import sys
+import termios
+import time
 from pathlib import Path
 
 import pytest
@@ -342,6 +349,30 @@ def test_other_people_s_domains_are_as_old_as_the_last_contact(work):
     assert "  alice     of 2026-01-01 00:01 UTC, origin asked 1 hour ago\n" in err
 
 
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        (["status:wrong"], "no status is called 'wrong'; there are draft, committed, approved\n"),
+        (["type:stroy"], "no type is called 'stroy'; there are plan, story, runbook\n"),
+        (["type:stroy,plan", "status:approved"],
+         "no type is called 'stroy'; there are plan, story, runbook\n"),
+        (["status:approved"], ""),
+        (["status:approved", "-status:wrong"], ""),
+        (["nowhere"], ""),
+    ],
+)  # fmt: skip
+def test_where_nothing_fits_a_state_that_is_none_is_named(work, query, said):
+    ran = work.cli("james", "list", *query)
+    assert (ran.code, ran.out, ran.err) == (0, "nothing fits this query\n", said)
+    assert work.cli("james", "list", *query, "--json").err == ""
+
+
+def test_a_state_that_only_an_old_artifact_has_is_one(work):
+    work.write("james", "plans/old.md", text("plan-bcdfgm", "Old", status="retired"))
+    ran = work.cli("james", "list", "status:retired", "type:story")
+    assert (ran.out, ran.err) == ("nothing fits this query\n", "")
+
+
 # -- completion --------------------------------------------------------------------------------
 
 
@@ -407,3 +438,85 @@ def test_bash_itself_completes_terms(work, line, wanted):
     """
     found, err = run(work, ["bash", "-c", script])
     assert found == wanted if wanted is not None else "status:" in found, err
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="no fish here: apt install fish")
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("list status:c", {"status:committed"}), ("list type:story -status:draft,a",
+                                                  {"-status:draft,approved"}),
+        ("show story-bcdfgk", {"story-bcdfgk"}), ("diff common@1..", {"common@1..common"}),
+        ("list sta", {"status:"}), ("sta", {"state", "status"}), ("-C /", {"/tmp/", "/usr/"}),
+    ],
+)  # fmt: skip
+def test_fish_itself_completes(work, line, wanted):
+    script = f"gitsync completion fish | source; complete -C 'gitsync {line}'"
+    found, err = run(work, ["fish", "--no-config", "-c", script])
+    names = {one.partition("\t")[0] for one in found}
+    assert wanted <= names if line == "-C /" else names == wanted, err
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="no zsh here: apt install zsh")
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("list status:c", "list status:committed "),
+        ("list sta", "list status:"),  # a value is to follow: no blank
+        ("list type:story -status:draft,a", "list type:story -status:draft,approved "),
+        ("show story-bcdfgk", "show story-bcdfgk "),
+        ("diff common@1..com", "diff common@1..common "),
+        ("compl", "completion "),
+    ],
+)
+def test_zsh_itself_completes(work, tmp_path, line, wanted):
+    """In a real zsh at a terminal: a tab, then a key that has it print its line."""
+    folder = Path(sys.executable).parent
+    env = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "TERM": "dumb"}
+    (tmp_path / "begin").write_text(
+        "PS1='READY> '; unsetopt zle_bracketed_paste; autoload -U compinit; compinit -u -D\n"
+        "source <(gitsync completion zsh)\nbindkey '^I' complete-word\n"
+        "told() { zle -I; print -r -- \"[$BUFFER]\" }\nzle -N told; bindkey '^T' told\n"
+    )
+    with Terminal(["zsh", "-f", "-i"], work.folder("james"), env) as zsh:
+        zsh.type(f"source {tmp_path}/begin\n")
+        zsh.wait("READY> ")
+        zsh.type(f"gitsync {line}\t")
+        zsh.type("\x14")
+        zsh.wait(f"[gitsync {wanted}]")
+
+
+class Terminal:
+    """A program at a pseudo-terminal."""
+
+    def __init__(self, args, folder, env):
+        self._args, self._folder, self._env = args, folder, env
+        self._seen = ""
+
+    def __enter__(self):
+        inner, outer = pty.openpty()
+        fcntl.ioctl(outer, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        self._fd = inner
+        self._child = subprocess.Popen(
+            self._args, cwd=self._folder, env=self._env, stdin=outer, stdout=outer, stderr=outer,
+            start_new_session=True,
+        )  # fmt: skip
+        os.close(outer)
+        return self
+
+    def __exit__(self, *_):
+        self._child.kill()
+        self._child.wait()
+        os.close(self._fd)
+
+    def type(self, text):
+        os.write(self._fd, text.encode())
+
+    def wait(self, text):
+        """Until the text was shown since the last time, at most a minute."""
+        end = time.monotonic() + 60
+        while text not in self._seen:
+            ready, _, _ = select.select([self._fd], [], [], max(0, end - time.monotonic()))
+            assert ready, f"{text!r} did not come: {self._seen!r}"
+            self._seen += os.read(self._fd, 1 << 16).decode("utf-8", "replace")
+        self._seen = self._seen.partition(text)[2]

@@ -30,12 +30,17 @@ class Options:
 def run(app: App, options: Options) -> None:
     """Print the artifacts that the query names, ordered by path or as it says."""
 
-    def find(catalogue: Catalogue) -> list[Row]:
+    def find(catalogue: Catalogue) -> tuple[list[Row], list[str]]:
         check_form(options.form, catalogue)
-        return catalogue.find(options.query, options.limit)
+        rows = catalogue.find(options.query, options.limit)
+        if rows or app.json or options.form is not None:
+            return rows, []
+        from gitsync.services.naming import strangers
+
+        return rows, strangers(catalogue, options.query)
 
     ahead = None if app.json or options.form is not None else look_ahead
-    found = app.reading(find, at=options.at, cache=options.cache, ahead=ahead)
+    found, odd = app.reading(find, at=options.at, cache=options.cache, ahead=ahead)
     if app.json:
         artifacts = [row_json(row) for row in found]
         app.out.json(app.document("list", at=options.at, artifacts=artifacts))
@@ -45,6 +50,8 @@ def run(app: App, options: Options) -> None:
             "nothing fits this query" if options.query.strip()
             else 'no artifacts yet; make one: gitsync new plan "Title"'
         )  # fmt: skip
+        for sentence in odd:
+            app.out.told("", sentence, "")
         return
     with app.out.paged():
         show_rows(app, found, options.form)
