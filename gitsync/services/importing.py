@@ -66,11 +66,12 @@ class Adopted:
 @frozen
 class Imported:
     """What was (or with ``dry_run`` would be) imported, what was left out because nothing tells
-    its type, and what lint says of the imported files."""
+    its type, what lint says of the imported files, and fields of theirs that no file has."""
 
     files: tuple[Adopted, ...]
     left_out: tuple[str, ...]
     findings: tuple[Finding, ...]
+    unknown: tuple[str, ...] = ()
 
 
 def import_markdown(host: Host, options: ImportOptions) -> Imported:
@@ -93,7 +94,7 @@ def import_markdown(host: Host, options: ImportOptions) -> Imported:
     if not options.dry_run:
         put_files({here.root / one.path: (one.before, one.raw)
                    for one in run.adopted if one.before != one.raw})  # fmt: skip
-    return Imported(tuple(run.adopted), tuple(left_out), findings)
+    return Imported(tuple(run.adopted), tuple(left_out), findings, tuple(run.unknown))
 
 
 class _Read(NamedTuple):
@@ -121,6 +122,7 @@ class _Import:
         self.me = default_name(host)
         self.adopted: list[Adopted] = []
         self.wrong: list[Finding] = []
+        self.unknown = list(options.names)
 
     def collect(self) -> list[str]:
         """Adopt every file that has a type; returns the names of the others."""
@@ -154,6 +156,9 @@ class _Import:
             self.wrong.append(unsettled)
             return None
         try:
+            if self.unknown:
+                before = frontmatter.parse(raw, name) or ()
+                self.unknown = [one for one in self.unknown if one not in before]
             raw = adopting.renamed(raw, self.options.names, name)
             document = frontmatter.parse(raw, name)
             if document is None:

@@ -308,3 +308,14 @@ def test_killed_at_any_step_and_run_again_it_completes(step, folder, here, cli, 
         assert all(done[name] == text for name, text in whole.items())
         seen.add(tuple(one["id"] for one in found))
     assert len(seen) == 1
+
+
+def test_a_field_of_theirs_that_no_file_has_is_named(folder, here, cli, document):
+    source = folder("notes", {"a.md": "---\nstate: Done\n---\n# A\n", "b.md": "# B\n"})
+    args = ("import", str(source), "--preset", "tasks", "--map", "state=status")
+    ran = cli(here, *args, "--map", "staet=status", "--map", "Title=title", "--dry-run")
+    assert ran.code == 0, ran.err
+    assert "  --map: no file has a field of that name: staet, Title\n" in ran.out
+    found = document(cli(here, *args, "--map", "staet=status", "--json").out, "import")
+    assert found["unknown"] == ["staet"]
+    assert "--map" not in cli(here, *args).out

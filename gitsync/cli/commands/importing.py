@@ -51,7 +51,7 @@ def run(app: App, options: Options) -> None:
         findings = [as_json(one) for one in found.findings]
         document = app.document(
             "import", dry_run=options.dry_run, files=files, left_out=list(found.left_out),
-            findings=findings,
+            findings=findings, unknown=list(found.unknown),
         )  # fmt: skip
         app.out.json(document)
         return
@@ -72,6 +72,9 @@ def _lines(app: App, found: Imported, *, dry_run: bool) -> None:
         more = ", ..." if len(found.left_out) > _SHOWN else ""
         names = ", ".join(found.left_out[:_SHOWN]) + more
         out.wrapped(f"left out, for nothing tells their type: {names}", "  ")
+    if found.unknown:
+        which = ", ".join(found.unknown)
+        out.wrapped(f"--map: no file has a field of that name: {which}", "  ")
     for one in found.findings[:_SHOWN]:
         show(app, one)
     if len(found.findings) > _SHOWN:
