@@ -41,6 +41,7 @@ _UNDER_WAY = (
     ("MERGE_HEAD", "git commit"),
 )
 _FENCES = (b"---", b"...")
+_STASH = "your stash"
 
 
 @frozen
@@ -200,7 +201,8 @@ def _id(ws: Workspace, heads: dict[int, dict[str, HeadField]]) -> str | None:
 def _who(ws: Workspace, side: str | None, other: str | None, path: str) -> str:
     """Whose the newest change of a file on one side of the merge is."""
     if side is None:
-        return "?"
+        # Git applies a stash without a word of that: its own side is what was put aside.
+        return _STASH if ws.repo.refs.get("refs/stash") is not None else "?"
     span = [side, f"^{other}"] if other else [side]
     for args in ([*span, "--", f":(literal){path}"], [side]):
         found = ws.repo.git("log", "-1", "--no-merges", "--format=%an", *args, check=False)

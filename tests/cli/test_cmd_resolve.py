@@ -221,3 +221,32 @@ def test_the_next_step_is_what_git_waits_for(merging, begin, go_on):
         james, "-c", "core.editor=true", *command, *(["--no-edit"] if command == ["commit"] else [])
     )
     assert "In conflict" not in merging.cli("james", "status").out
+
+
+@pytest.mark.parametrize("by", ["git", "gitsync"])
+def test_what_was_put_aside_is_called_so(ledger, by):
+    """Git says nowhere that it was a stash that it merged."""
+    james = ledger.folder("james")
+
+    def owned(name):
+        return plan().decode().replace("owner: alice", f"owner: {name}")
+
+    ledger.propose("alice", PATH, owned("alice"), "first")
+    ledger.witness()
+    ledger.pull("james", "alice")
+    mine = owned("james")
+    if by == "gitsync":
+        ledger.write("james", PATH, mine)
+        ledger.propose("alice", PATH, owned("carol"), "second")
+        ledger.clock.tick()
+        ledger.witness()
+        assert ledger.cli("james", "pull", "--autostash").code == 1
+    else:
+        ledger.write("james", PATH, mine)
+        git(james, "stash", "-q")
+        ledger.write("james", PATH, owned("carol"))
+        git(james, "commit", "-qam", "carol's")
+        git(james, "stash", "pop", "-q", check=False)
+    out = ledger.cli("james", "status").out
+    assert "      theirs (your stash): james\n" in out
+    assert "      ours (" in out
