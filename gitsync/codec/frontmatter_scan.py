@@ -67,6 +67,9 @@ _PLAIN = late_regex(rb"(" + _REST + rb")(?:#[^\r\n]*+)?")
 _QUOTED = late_regex(rb'"(?:[^"\\\r\n]|\\[^\r\n])*+"|\'(?:[^\'\r\n]|\'\')*+\'')
 _BLOCK_HEAD = late_regex(rb"[|>](?:[1-9][+-]?|[+-][1-9]?)?")
 _TAIL = late_regex(rb" *+(?:(?<= )#.*)?")
+# A line inside a value at whose end a block of text may begin: what follows may be that text, even
+# where it looks like a comment.
+_TEXT_BELOW = late_regex(rb"(?:\A|[\-:]) *+[|>][1-9+\-]{0,2}+[ \t]*+(?:(?<=[ \t])#.*)?\Z")
 # One line of a simple block list, and a flow list of simple items: these need no parser.
 ITEM = late_regex(
     rb"( *)- ++(?:([^\s\"'\[\]{}|>&*!%@`#,?:\-]" + _REST + rb")|(" + _QUOTED.pattern + rb") *+)"
@@ -155,13 +158,14 @@ def scan(raw: bytes, start: int, end: int, file: str | None = None) -> dict[str,
 class _Scanner:
     """What the slow path knows while it walks the lines."""
 
-    __slots__ = ("fields", "file", "last", "raw")
+    __slots__ = ("fields", "file", "last", "raw", "text_in")
 
     def __init__(self, raw: bytes, file: str | None) -> None:
         self.raw = raw
         self.file = file
         self.fields: dict[str, Field] = {}
         self.last: Field | None = None
+        self.text_in: Field | None = None  # whose structure has a block of text in it
 
     def line(self, position: int) -> int:
         """Read one line that is not a plain ``name: value``; return the next line's offset."""
@@ -170,7 +174,7 @@ class _Scanner:
         bare = line.lstrip(b" ")
         at_edge = len(bare) == len(line)
         last = self.last
-        in_block = last is not None and last.style is Style.BLOCK
+        in_block = last is not None and (last.style is Style.BLOCK or last is self.text_in)
         if not bare:
             if last is not None and in_block and last.end == position:
                 last.end = after
@@ -206,6 +210,8 @@ class _Scanner:
             self._fail(position, ("frontmatter.indent", problem))
         last.end = after
         last.more = True
+        if last.style is Style.EMPTY and last is not self.text_in and _TEXT_BELOW.search(line):
+            self.text_in = last
 
     def _key(self, position: int, line: bytes, after: int) -> None:
         key = _KEY.match(self.raw, position, after)

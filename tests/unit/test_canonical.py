@@ -54,6 +54,13 @@ def test_order_spacing_and_quotes():
     )
 
 
+def test_the_end_of_a_text_inside_a_list_moves_with_it():
+    before = "---\ntags:\n  - |\n    text\n    # more\nother:\n  k: |+\n    a\n\nid: p\n---\n"
+    assert form(before) == (
+        "---\nid: p\ntags:\n  - |\n    text\n    # more\nother:\n  k: |+\n    a\n\n---\n"
+    )
+
+
 def test_lists_blocks_and_what_is_kept():
     before = (
         "---\r\ntags:\r\n- 'a'   # first\r\n# between\r\n-   \"b\"\r\ntext:   |   \n".replace(

@@ -222,3 +222,21 @@ def test_a_skim_passes_what_a_check_passes(text):
 def test_a_skim_notices_what_cannot_be_read(text):
     with pytest.raises(FormatError):
         parse(f"---\n{text}---\n".encode()).skim()
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("x:\n  - |\n    text\n    # more\n", ["text\n# more\n"]),
+        ("x:\n  k: |  # c\n    text\n\n    # more\n", {"k": "text\n\n# more\n"}),
+        ("x:\n  k: >+\n    text\n\n\n", {"k": "text\n\n\n"}),
+        ("x:\n  |-\n  text\n  # more\n", "text\n# more"),
+        ("x:\n- - |2\n     # more\n", [[" # more\n"]]),
+        ("x:\n  - |\n    text\n  # a comment\n", ["text\n"]),
+        ("x:\n  - |\n    text\n# a comment\n    # a comment\n", ["text\n"]),
+    ],
+)
+@pytest.mark.parametrize("eol", ["\n", "\r\n"])
+def test_a_text_inside_a_list_or_a_mapping_keeps_its_last_lines(header, value, eol):
+    raw = f"---\n{header}id: p\n---\nbody\n".replace("\n", eol).encode()
+    assert parse(raw).value("x") == value
