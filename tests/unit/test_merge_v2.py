@@ -169,6 +169,15 @@ def test_both_added_a_field_with_other_values():
     assert found.fields[0].words("ours", "theirs") == "x was absent; ours has 1, theirs has 2"
 
 
+def test_the_end_of_a_text_inside_a_mapping_is_no_comment_above_the_next_field():
+    base = file("meta:", "  k: |", "    one", "order: [a]", "title: A")
+    ours = file("order: [a]", "meta:", "  k: |", "    one", "title: A")
+    theirs = file("meta:", "  k: |", "    one", "    # two", "order: [a]", "title: A")
+    assert both(base, ours, theirs) == file(
+        "order: [a]", "meta:", "  k: |", "    one", "    # two", "title: A"
+    )
+
+
 def test_the_order_of_fields_is_the_one_that_a_side_chose():
     base, moved = file("a: 1", "b: 1", "c: 1"), file("c: 1", "a: 1", "b: 1")
     assert both(base, moved, file("a: 1", "b: 2", "c: 1", "d: 1")) == file(
