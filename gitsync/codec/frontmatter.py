@@ -159,7 +159,7 @@ class Document:
         if field.style is Style.PLAIN and not field.more:
             return self._resolved(name, field.value, field.stop)
         spans = self._item_spans(field)
-        if spans is not None:
+        if spans is not None and field.end - field.start <= MAX_STRUCTURE_BYTES:
             return [self._resolved(name, start, stop) for start, stop in spans]
         return self._structure(name, as_text=False)
 

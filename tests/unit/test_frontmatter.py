@@ -240,3 +240,14 @@ def test_a_skim_notices_what_cannot_be_read(text):
 def test_a_text_inside_a_list_or_a_mapping_keeps_its_last_lines(header, value, eol):
     raw = f"---\n{header}id: p\n---\nbody\n".replace("\n", eol).encode()
     assert parse(raw).value("x") == value
+
+
+@pytest.mark.parametrize("lead", ["[", "\n  - "])
+def test_a_list_that_check_finds_too_large_has_no_value_either(lead):
+    joint, end = (", ", "]") if lead == "[" else (lead, "")
+    items = joint.join(f"item-{number}" for number in range(2000))
+    document = doc(f"tags: {lead}{items}{end}\n".replace(": \n", ":\n"))
+    for read in (document.check, document.skim):
+        with pytest.raises(FormatError) as caught:
+            read()
+        assert caught.value.code == "frontmatter.too-large"
