@@ -50,9 +50,7 @@ def show(out: Output, error: GitsyncError, *, as_json: bool) -> int:
     if as_json:
         out.json_error(document(error))
     elif error.kind is not Kind.INTERRUPTED:
-        # Some messages begin with their place, since receipts say them without it.
-        placed = error.where is not None and error.message.startswith(str(error.where))
-        first, *more = (error.message if placed else str(error)).split("\n")
+        first, *more = str(error).split("\n")
         out.told(Styled("error: ", "red"), first, " " * 7)
         for line in more:
             out.told(" " * 7, line, " " * 7)

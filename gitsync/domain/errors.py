@@ -56,7 +56,10 @@ class GitsyncError(Exception):
         self.where = where
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.message}" if self.where else self.message
+        # Some messages begin with their place: said once is enough.
+        if not self.where or self.message.startswith(str(self.where)):
+            return self.message
+        return f"{self.where}: {self.message}"
 
 
 class RefusedError(GitsyncError):

@@ -60,6 +60,13 @@ def test_nothing_to_propose_and_what_the_witness_would_refuse(ledger, document):
     assert document(ran.err, "error")["kind"] == "refused"
 
 
+def test_a_refusal_names_its_file_once(ledger):
+    ledger.write("james", "big.md", "x" * (1 << 20) + "y")
+    ran = ledger.cli("james", "propose")
+    assert ran.code == 1
+    assert ran.err.startswith("error: big.md is 1048577 bytes; the policy allows 1048576\n")
+
+
 def test_offline_it_is_queued(ledger, document):
     ledger.hub.rename(ledger.root / "away.git")
     ledger.write("james", "a.md", "a\n")
