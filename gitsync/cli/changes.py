@@ -47,8 +47,15 @@ def field_lines(app: App, change: ArtifactDiff, indent: str = "  ") -> None:
 
 
 def body_lines(app: App, change: ArtifactDiff, indent: str = "  ") -> None:
-    """The body's changed lines."""
-    app.out.block("\n".join(change.body()), indent)
+    """The body's changed lines; what changed where no field and no line did."""
+    found = change.body()
+    app.out.block("\n".join(found), indent)
+    if found or change.fields or not (change.before and change.after):
+        return
+    before, after = change.before.raw, change.after.raw
+    if before != after:
+        same = before.replace(b"\r\n", b"\n") == after.replace(b"\r\n", b"\n")
+        app.out.line(indent + ("only its line ends" if same else "only how its fields are written"))
 
 
 def change_json(change: ArtifactDiff, *, body: bool) -> dict[str, object]:

@@ -91,7 +91,11 @@ def propose(ws: Workspace, options: ProposeOptions) -> Proposed:
         leases=own_tokens(ws, state, draft),
     )  # fmt: skip
     again = _unchanged(ws, draft, before, record)
-    if again is None and draft.tree == base and not after and _inside(ws, state, draft.parents[0]):
+    # Commits of one's own whose changes common holds already are nothing to be decided either.
+    nothing = draft.tree == base and (
+        _inside(ws, state, draft.parents[0]) or (before is None and draft.tree == state.tree)
+    )
+    if again is None and nothing and not after:
         raise RefusedError(
             "proposal.empty", "there is nothing to propose: your files are what common holds",
             hint="gitsync new TYPE \"Title\", or edit a file, then: gitsync propose",

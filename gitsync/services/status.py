@@ -221,8 +221,8 @@ def _asking(ws: Workspace, view: RefView) -> tuple[str, ...]:
 
 
 def _distance(ws: Workspace, offered: tuple[Oid, ...]) -> tuple[int, int, int]:
-    """(own commits that are not in the ledger, those of them that are not ``offered`` either,
-    verified snapshots that the branch lacks)."""
+    """(own commits that are not in the ledger, those of them that are not ``offered`` either, none
+    where all that they say is in it, verified snapshots that the branch lacks)."""
     position = ws.verified()
     tip = ws.repo.refs.get(people_branch(ws.me()))
     if tip is None:
@@ -234,7 +234,8 @@ def _distance(ws: Workspace, offered: tuple[Oid, ...]) -> tuple[int, int, int]:
         ready_index(ws.facts, index, position.anchor, position.number, position.commit)
         new = incoming(ws.facts, index, [tip], limit=_UNBOUNDED)
         reached = max((place[1] for one in new.frontier if (place := index.get(one))), default=0)
-        unproposed = set(new.commits)
+        said = ws.facts.commit(tip).tree == ws.facts.commit(position.commit).tree
+        unproposed = set() if said else set(new.commits)
         for oid in offered:
             with suppress(RefusedError):  # one of another history holds nothing of ours
                 unproposed -= set(incoming(ws.facts, index, [oid], limit=_UNBOUNDED).commits)

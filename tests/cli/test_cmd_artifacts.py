@@ -21,6 +21,15 @@ def test_new_prints_id_and_path(ledger):
     assert "owner: james\n" in text
 
 
+def test_the_words_of_a_title_need_no_quotes(ledger):
+    ran = ledger.cli("james", "new", "plan", "Move", "the  backups", "--set", "tags=ops")
+    assert (ran.code, ran.err) == (0, "")
+    path = ran.out.split()[1]
+    assert "title: Move the backups\n" in (ledger.folder("james") / path).read_text()
+    ran = ledger.cli("james", "new", "plan")
+    assert (ran.code, "an artifact needs a title" in ran.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("args", "said", "hint"),
     [
@@ -31,7 +40,7 @@ def test_new_prints_id_and_path(ledger):
         (["A plan", "plan"], "no artifact type 'A plan'", "gitsync new plan 'A plan'"),
         (["plan", "T", "--set", "status=done"], "cannot have the status 'done'",
          "states: draft, committed, approved"),
-        (["plan"], "missing argument 'TITLE'", "gitsync new --help"),
+        (["plan"], "an artifact needs a title", 'gitsync new plan "Title"'),
     ],
 )  # fmt: skip
 def test_new_refuses(ledger, args, said, hint):

@@ -117,3 +117,29 @@ def test_two_proposers_at_once_both_get_through(ledger):
         thread.join()
     assert codes == {"james": 0, "carol": 0}
     assert ledger.witness().after == 3
+
+
+def test_what_common_holds_already_is_no_proposal(ledger):
+    """The same change was proposed twice, and one of the two has landed."""
+    ledger.write("james", "a.md", "a\n")
+    assert ledger.cli("james", "snapshot").code == 0
+    ledger.write("carol", "a.md", "a\n")
+    assert ledger.cli("carol", "propose", "--slug", "first").code == 0
+    ledger.clock.tick()
+    ledger.witness()
+    ledger.pull("james")
+    status = ledger.cli("james", "status").out
+    assert "Not proposed yet" not in status
+    assert "gitsync propose" not in status
+    ran = ledger.cli("james", "propose")
+    assert (ran.code, "there is nothing to propose" in ran.err) == (1, True)
+    ledger.write("james", "b.md", "b\n")
+    assert ledger.cli("james", "propose", "--slug", "more").code == 0
+
+
+def test_a_proposal_can_be_updated_to_hold_nothing(ledger):
+    ledger.write("james", "a.md", "a\n")
+    assert ledger.cli("james", "propose", "--slug", "same").code == 0
+    (ledger.folder("james") / "a.md").unlink()
+    ran = ledger.cli("james", "propose", "--slug", "same")
+    assert (ran.code, "changes no files" in ran.out) == (0, True), ran

@@ -373,6 +373,18 @@ def test_a_state_that_only_an_old_artifact_has_is_one(work):
     assert (ran.out, ran.err) == ("nothing fits this query\n", "")
 
 
+def test_a_difference_that_no_line_shows_is_said(work):
+    file = work.folder("james") / "plans" / "p.md"
+    raw = file.read_bytes()
+    file.write_bytes(raw.replace(b"\n", b"\r\n"))
+    wanted = "plan-bcdfgh  changed  Move the backups\n  only {}\n"
+    assert work.cli("james", "diff").out == wanted.format("its line ends")
+    file.write_bytes(raw.replace(b"status: draft", b"status:   draft"))
+    assert work.cli("james", "diff").out == wanted.format("how its fields are written")
+    file.write_bytes(raw.replace(b"status: draft", b"status: committed"))
+    assert "only" not in work.cli("james", "diff").out
+
+
 # -- completion --------------------------------------------------------------------------------
 
 

@@ -201,3 +201,8 @@ def test_a_burst_is_told_as_one(tmp_path, polling):
 def test_names_of_editors_files(name):
     assert is_temporary(name)
     assert not is_temporary("plan-k7x2mq-tmp_notes.md")
+
+
+def test_an_interval_of_nothing_is_refused(ledger):
+    ran = ledger.cli("james", "watch", "--interval", "0")
+    assert (ran.code, "--interval takes at least a second" in ran.err) == (2, True)

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @frozen
 class Options:
-    """``sets`` are field=value texts."""
+    """``title`` is one text or the words of it, ``sets`` are field=value texts."""
 
     kind: str
-    title: str
+    title: tuple[str, ...]
     sets: tuple[str, ...] = ()
 
 
@@ -36,7 +36,7 @@ def run(app: App, options: Options) -> None:
             )  # fmt: skip
         values[name] = value
     ws = app.ledger()
-    found = create(ws, options.kind, options.title, values)
+    found = create(ws, options.kind, " ".join(options.title), values)
     if app.json:
         app.out.json(app.document("new", id=found.id, type=options.kind, path=found.path))
         return
@@ -54,7 +54,7 @@ command = define(
     example='gitsync new plan "Move the backups" --set owner=james --set tags=ops,disks',
     params=(
         argument("kind", "TYPE", complete=completing.types),
-        argument("title", "TITLE"),
+        argument("title", "TITLE", many=True),
         option("--set", "sets", metavar="FIELD=VALUE", many=True, help="Set a field."),
     ),
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gitsync.cli.changes import kind_of
 from gitsync.cli.options import define, duration_option, flag, option
 from gitsync.cli.output import Styled
+from gitsync.domain.errors import UsageError
 from gitsync.domain.frozen import frozen
 
 if TYPE_CHECKING:
@@ -36,11 +37,16 @@ def run(app: App, options: Options) -> None:
     """Tell what happens until one is stopped."""
     from gitsync.services.watch import INTERVAL_SECONDS, Watching, WatchOptions, watch
 
+    if options.interval is not None and options.interval < 1:
+        raise UsageError(
+            "usage.interval", "--interval takes at least a second",
+            hint="gitsync watch --interval 2s",
+        )  # fmt: skip
     if options.inbox is not None:
         _inbox(app, app.host.cwd / options.inbox)
         return
     wanted = WatchOptions(
-        interval=options.interval or INTERVAL_SECONDS,
+        interval=INTERVAL_SECONDS if options.interval is None else options.interval,
         fetch=not options.offline,
         polling=options.poll,
     )
