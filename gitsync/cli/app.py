@@ -37,13 +37,18 @@ class App:
         self.read: Workspace | None = None
         self._closing = ExitStack()
 
-    def workspace(self) -> Workspace:
-        """The clone that the command runs in. Raises EnvironmentFault ``repo.missing``."""
+    def workspace(self, *, lasting: bool = False) -> Workspace:
+        """The clone that the command runs in. Raises EnvironmentFault ``repo.missing``.
+
+        ``lasting`` is for a command that goes on until it is stopped, and opens it time and again.
+        """
         from gitsync.services.workspace import Workspace
 
         found = Workspace.open(self.host)
         # Most commands read a handful of objects, and loading libgit2 takes longer than they do.
-        found.repo.spare_libgit2(self._closing)
+        # One that lasts would start a git each time, all of which stay until it ends.
+        if not lasting:
+            found.repo.spare_libgit2(self._closing)
         return found
 
     def reading(
@@ -68,14 +73,16 @@ class App:
 
     def close(self) -> None:
         """Let go of what was opened, and stop the scan that nobody asked for."""
-        self._closing.close()
-        if self.scan is not None:
-            self.scan.cancel()
-            self.scan = None
+        try:
+            self._closing.close()
+        finally:
+            if self.scan is not None:
+                self.scan.cancel()
+                self.scan = None
 
-    def ledger(self) -> Workspace:
+    def ledger(self, *, lasting: bool = False) -> Workspace:
         """The clone, if it is set up. Raises EnvironmentFault ``domain.none`` otherwise."""
-        found = self.workspace()
+        found = self.workspace(lasting=lasting)
         found.me()
         found.ledger()
         return found

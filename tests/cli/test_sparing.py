@@ -47,6 +47,29 @@ def test_no_process_is_left_behind(ledger, packed):
     assert _children() == before
 
 
+def test_a_command_that_lasts_gathers_no_processes(ledger, packed, monkeypatch):
+    from gitsync.services import watch as watching
+    from gitsync.services import witnessing
+
+    gits = []
+
+    def opens_often(*given):
+        opened = next(one for one in given if callable(one))
+        for _ in range(3):
+            ws = opened()
+            ws.facts.store.read(ws.verified().commit)
+            gits.append(len(_children() - before))
+        yield from ()
+
+    monkeypatch.setattr(witnessing, "watch", opens_often)
+    monkeypatch.setattr(watching, "watch", opens_often)
+    subprocess.run(["git", "gc", "-q"], cwd=ledger.folder("alice"), check=True)
+    before = _children()
+    for who, line in (("alice", ["witness", "run", "--watch"]), ("james", ["watch"])):
+        assert ledger.cli(who, *line).code == 0
+    assert gits == [0] * 6
+
+
 def _children() -> set[str]:
     listed = subprocess.run(["ps", "-eo", "ppid=,pid=,args="], capture_output=True, check=True)
     rows = [line.split(None, 2) for line in listed.stdout.decode().splitlines()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gitsync.cli.changes import kind_of
@@ -50,7 +51,7 @@ def run(app: App, options: Options) -> None:
         fetch=not options.offline,
         polling=options.poll,
     )
-    for event in watch(app.ledger, wanted):
+    for event in watch(partial(app.ledger, lasting=True), wanted):
         if isinstance(event, Watching):
             app.out.note(f"watching {event.root}; Ctrl-C stops")
         elif app.json:
@@ -68,7 +69,7 @@ def _inbox(app: App, folder: Path) -> None:
     from gitsync.services.carrying.inbox import Arrived, Present, watch_inbox
 
     out = app.out
-    for event in watch_inbox(app.ledger, folder):
+    for event in watch_inbox(partial(app.ledger, lasting=True), folder):
         if isinstance(event, Present) and event.present:
             out.note(f"watching {folder}; Ctrl-C stops")
         elif isinstance(event, Present):

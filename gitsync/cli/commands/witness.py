@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -56,7 +57,7 @@ def run(app: App, options: Options) -> None:
         found = run_without_clone(app.host, options.home, options.anchor, wanted)
         _report(app, found, quiet=False)
         return
-    ws = app.ledger()
+    ws = app.ledger(lasting=options.watch)
     if options.stick is not None:
         if options.watch or options.dry_run:
             raise UsageError("usage.both", "--stick excludes --watch and --dry-run")
@@ -67,7 +68,7 @@ def run(app: App, options: Options) -> None:
         return
     if not app.json:
         app.out.note(f"watching {options.remote or ws.remote or 'this repository'}; Ctrl-C stops")
-    for report in watch(ws, wanted, app.ledger):
+    for report in watch(ws, wanted, partial(app.ledger, lasting=True)):
         _report(app, report, quiet=True)
         app.out.streams.stdout.flush()
 
