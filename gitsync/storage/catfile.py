@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Self
 
 from gitsync.codec.gitobjects import object_id
 from gitsync.domain.errors import BugError, EnvironmentFault, FormatError, VerificationError
+from gitsync.domain.lateregex import late_regex
 from gitsync.storage import effects
 from gitsync.storage.gitenv import environment
 from gitsync.storage.objects import missing
@@ -28,6 +29,7 @@ QUARANTINE = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_QUARANTINE_PATH",
 )
+_FOUND = late_regex(rb"[0-9a-f]{40} (?:commit|tree|blob|tag) [0-9]{1,18}\n")
 _EACH = {"contents": "--batch", "info": "--batch-check"}
 #: No object that rules have to read whole is larger: a small pack may inflate to any size.
 MAX_OBJECT_BYTES = 64 << 20
@@ -112,7 +114,8 @@ class CatFile:
         words = line.split()
         if len(words) == 2 and words[1] == b"missing":
             raise missing(oid)
-        if len(words) != 3 or words[0] != oid.encode():
+        # Cut off, of another object, or of no kind and size: then it says nothing.
+        if _FOUND.fullmatch(line) is None or words[0] != oid.encode():
             self.close()
             raise _damaged(oid)
         return words[1].decode(), int(words[2]), child.stdout

@@ -190,3 +190,27 @@ def test_what_git_gives_is_held_against_its_id(tmp_path, monkeypatch):
     repository = Repository.open(here)
     with repository.few_objects():
         assert repository.store.read(one) == ("blob", b"one\n")
+
+
+@pytest.mark.parametrize(
+    "answer", ["blob many\\n", "blob -7\\n", "blob 1", "\\377 4\\n", "blob 4\\n", "thing 4\\n"]
+)
+def test_a_git_that_answers_nonsense_is_not_believed(tmp_path, monkeypatch, answer):
+    here = tmp_path / "repo"
+    here.mkdir()
+    git(here, "init", "-q")
+    (one,) = packed(here, b"one\n")
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "git").write_text(
+        f'#!/bin/sh\n[ $1 = cat-file ] || exec {shutil.which("git")} "$@"\n'
+        f"read line\nprintf '{one} {answer}'\n"
+    )
+    (folder / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    with CatFile(here) as store, pytest.raises(VerificationError) as error:
+        store.read(one)
+    assert error.value.code == "object.damaged"
+    repository = Repository.open(here)
+    with repository.few_objects():
+        assert repository.store.read(one) == ("blob", b"one\n")
