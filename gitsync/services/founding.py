@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -100,9 +101,11 @@ def init(host: Host, options: InitOptions) -> Founded:
         raise UsageError("init.witness", "--witness-key needs --witness NAME")
     if options.folder is not None:
         # What is written from here has to be found from there.
-        remote, key = (one and clonesetup.absolute(host.cwd, one)
-                       for one in (options.remote, options.key))  # fmt: skip
-        options = replace(options, remote=remote, key=key)
+        options = replace(
+            options,
+            remote=options.remote and _address(host.cwd, options.remote),
+            key=options.key and clonesetup.absolute(host.cwd, options.key),
+        )
     host, url = _place(host, options), options.remote
     space = Workspace.open(host)
     space.work_tree().refuse_unfinished()
@@ -253,18 +256,20 @@ def _place(host: Host, options: InitOptions) -> Host:
         folder = (host.cwd / options.folder).resolve()
         if options.path is not None:
             raise UsageError("init.path", "name the ledger's folder once: as DIR, or with --path")
-        if folder.exists() and not folder.is_dir():
-            raise UsageError("init.path", f"{folder} is no folder")
-        make_folder(folder)
+        if not options.folder or (folder.exists() and not folder.is_dir()):
+            raise UsageError("init.path", f"{folder if options.folder else repr('')} is no folder")
         host = replace(host, cwd=folder)
     if options.path is not None:
         folder = clonesetup.linked_folder(Repository.open(host.cwd), options.path)
         return replace(host, cwd=folder)
+    # One that is to be made is judged by where it will lie: what is refused leaves nothing behind.
+    there = next(one for one in (host.cwd, *host.cwd.parents) if one.is_dir())
     try:
-        repo = Repository.open(host.cwd)
+        repo = Repository.open(there)
     except EnvironmentFault as error:
         if error.code != "repo.missing":
             raise
+        make_folder(host.cwd)
         gitcli.run(["init", "--quiet", f"--initial-branch=people/{options.name}"], cwd=host.cwd)
         return host
     if repo.work_tree is None:
@@ -280,6 +285,16 @@ def _place(host: Host, options: InitOptions) -> Host:
             "or make this folder a repository of its own first: git init",
         )  # fmt: skip
     return replace(host, cwd=repo.work_tree)
+
+
+def _address(cwd: Path, url: str) -> str:
+    """An address as it is written in one folder, for another folder's settings."""
+    found = clonesetup.absolute(cwd, url)
+    if found != url or ":" in url:
+        return found
+    # Nothing is there yet. A path all the same, unless git's settings abbreviate addresses so.
+    meant = gitcli.run(["ls-remote", "--get-url", "--", url], cwd=cwd).out.strip()
+    return str((cwd / url).resolve()) if meant == os.fsencode(url) else url
 
 
 def _members(options: InitOptions) -> dict[str, PublicKey]:

@@ -104,3 +104,32 @@ def test_a_folder_that_is_none_and_one_named_twice(tmp_path, cli):
     ran = cli(tmp_path, "init", "plans", "--path", "plans", "--name", "alice")
     assert (ran.code, "name the ledger's folder once" in ran.err) == (2, True)
     assert [one.name for one in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_folder_that_is_refused_is_not_made(tmp_path, cli, make_key):
+    git(tmp_path, "init", "-q", "code")
+    key = str(make_key("alice"))
+    ran = cli(tmp_path, "init", "code/deep/work", "--name", "alice", "--key", key)
+    assert (ran.code, f"inside the repository {tmp_path / 'code'}" in ran.err) == (2, True)
+    assert [one.name for one in (tmp_path / "code").iterdir()] == [".git"]
+    # As an unset variable in a script gives it; not the folder at hand.
+    ran = cli(tmp_path, "init", "", "--name", "alice", "--key", key)
+    assert (ran.code, "'' is no folder" in ran.err) == (2, True)
+    assert not (tmp_path / ".git").exists()
+
+
+def test_a_home_that_is_made_after_the_first_try(tmp_path, cli, make_key):
+    line = ["init", "work", "--name", "alice", "--key", str(make_key("alice")), "--remote"]
+    assert cli(tmp_path, *line, "../hub.git").code == 3
+    assert git(tmp_path / "work", "config", "remote.origin.url") == str(tmp_path.parent / "hub.git")
+    ran = cli(tmp_path, *line[:1], "other", *line[2:], "hub.git")
+    assert (ran.code, "cannot be reached" in ran.err) == (3, True)
+    git(tmp_path, "init", "-q", "--bare", "hub.git")
+    ran = cli(tmp_path, *line[:1], "other", *line[2:], "hub.git")
+    assert (ran.code, ran.err) == (0, "")
+    short = f"url.{tmp_path}/.insteadOf"
+    git(tmp_path, "config", "--global", short, "team/")
+    git(tmp_path, "init", "-q", "--bare", "plans.git")
+    ran = cli(tmp_path, *line[:1], "third", *line[2:], "team/plans.git")
+    assert (ran.code, ran.err) == (0, "")
+    assert git(tmp_path / "third", "config", "remote.origin.url") == "team/plans.git"
