@@ -61,6 +61,13 @@ class ObjectStore(Protocol):
         """Make everything written so far durable."""
 
 
+class Asked(ObjectStore, Protocol):
+    """A store that is asked of another process."""
+
+    def close(self) -> None:
+        """End the process; the next question starts it anew."""
+
+
 class MemoryObjects:
     """The store in memory: the twin that rules are tested on."""
 
@@ -139,11 +146,11 @@ class GitObjects:
         self._dir = objects_dir
         self._pending: dict[Oid, tuple[str, bytes]] = {}
         self._builder: PackBuilder | None = None
-        self._few: ObjectStore | None = None
+        self._few: Asked | None = None
         self._left = 0
 
     @contextmanager
-    def asking(self, git: ObjectStore) -> Iterator[None]:
+    def asking(self, git: Asked) -> Iterator[None]:
         """Have ``git`` give what is packed, for a block that reads a handful of objects.
 
         Only what it has, and as long as libgit2 is not loaded; past some number that is done.
@@ -174,6 +181,8 @@ class GitObjects:
         is loaded by the first object that is not loose."""
         import pygit2
 
+        if self._few is not None:
+            self._few.close()  # it is asked nothing more
         # libgit2 would check each id with a slower SHA-1 on reading; :meth:`read` does it itself.
         pygit2.settings.enable_strict_hash_verification(False)  # noqa: FBT003
         # Its cache of objects grows with history; what is read again is remembered parsed.

@@ -136,6 +136,19 @@ def test_a_handful_is_read_by_git_and_many_by_libgit2(repo, monkeypatch):
     assert [store.read(oid)[1] for oid in made] == texts
 
 
+def test_the_process_ends_when_libgit2_takes_over(repo, monkeypatch):
+    here, _ = repo
+    monkeypatch.setattr(objects, "_FEW", 1)
+    one, other = packed(here, b"one\n", b"other\n")
+    store = Repository.open(here).store
+    with CatFile(here) as asked, store.asking(asked):
+        store.read(one)
+        assert vars(asked)["_children"]
+        store.read(other)
+        assert not vars(asked)["_children"]
+        assert store.read(one) == ("blob", b"one\n")
+
+
 def test_a_block_in_a_block_changes_nothing(repo):
     here, _ = repo
     made = packed(here, b"one\n", b"two\n", b"three\n")
