@@ -53,10 +53,12 @@ def strangers(catalogue: Catalogue, text: str) -> list[str]:
         name = "type" if term.field is None else "status"
         known = term_values(catalogue, name)
         there = {fold(one) for one in known}
-        if term.field is not None:
-            there |= set(catalogue.field_values(term.field, MOST_VALUES))
+        # What some artifact has is one, whatever the schema says.
+        real = term.field or words.type_field
+        if real is not None:
+            there |= set(catalogue.field_values(real, MOST_VALUES))
         odd = [one for one in term.values if one not in there]
-        if odd and len(there) < MOST_VALUES:
+        if odd and known and len(there) < MOST_VALUES:
             some = ", ".join(known[:_TOLD]) + (", ..." if len(known) > _TOLD else "")
             found.append(f"no {name} is called {odd[0]!r}; there are {some}")
     return found

@@ -385,6 +385,14 @@ def test_a_difference_that_no_line_shows_is_said(work):
     assert "only" not in work.cli("james", "diff").out
 
 
+def test_a_type_that_only_an_artifact_has_is_one(work):
+    odd = text("plan-bcdfgm", "Odd").replace("type: plan", "type: Odd")
+    work.write("james", "plans/odd.md", odd)
+    assert "plan-bcdfgm" in work.cli("james", "list", "type:odd").out
+    ran = work.cli("james", "list", "type:odd", "owner:nobody")
+    assert (ran.out, ran.err) == ("nothing fits this query\n", "")
+
+
 # -- completion --------------------------------------------------------------------------------
 
 
