@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, GitsyncError, RefusedError, UsageError
 from gitsync.domain.frozen import frozen
+from gitsync.domain.ledger.content import shell_word
 from gitsync.domain.names import (
     DEFAULT_SPACE,
     MIRROR,
@@ -203,15 +204,37 @@ def _folder(host: Host, options: JoinOptions) -> Path:
 
 
 def _half_joined(folder: Path) -> bool:
-    """Whether a folder is what an interrupted join left: a clone without an anchor yet."""
+    """Whether a folder is what an interrupted join left: a clone without an anchor yet.
+
+    Raises EnvironmentFault ``join.torn`` where a power cut has left nothing that git can read.
+    """
     if not (folder / ".git").is_dir():
         return False
-    repo = Repository.open(folder)
+    bare = all(one.name == ".git" for one in folder.iterdir())
+    repo = _own_repository(folder)
+    if repo is None:
+        if not bare:
+            return False
+        raise EnvironmentFault(
+            "join.torn", f"{folder / '.git'} is torn: git cannot read it",
+            hint=f"remove it, and join again: rm -r {shell_word(str(folder))}",
+        )  # fmt: skip
     if repo.config("gitsync.anchor") is not None:
         return False
-    return repo.config("gitsync.domain") is not None or all(
-        one.name == ".git" for one in folder.iterdir()
-    )
+    return repo.config("gitsync.domain") is not None or bare
+
+
+def _own_repository(folder: Path) -> Repository | None:
+    """The repository of a folder itself: where its ``.git`` is torn, git goes on to those above,
+    and what is none of ours must not become the clone."""
+    try:
+        repo = Repository.open(folder)
+    except EnvironmentFault as error:
+        if error.code != "repo.missing":
+            raise
+        return None
+    mine = repo.work_tree is not None and repo.work_tree.resolve() == folder.resolve()
+    return repo if mine else None
 
 
 def _remove(host: Host, options: JoinOptions, folder: Path) -> None:

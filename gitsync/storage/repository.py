@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitsync.domain.errors import EnvironmentFault, RefusedError
+from gitsync.domain.lateregex import late_regex
 from gitsync.storage import gitcli
 from gitsync.storage.durable import sync_written, write_new
 from gitsync.storage.refs import Refs
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from gitsync.storage.objects import GitObjects
     from gitsync.storage.transport import Remote
 
+_HEAD = late_regex(rb"ref:\s*refs/|[0-9a-f]{40}")
 _NO_REPO_HINT = "begin one here: gitsync init\nor get one: gitsync join URL DIR --name YOU"
 
 
@@ -217,11 +219,23 @@ def _work_tree_around(start: Path) -> Path | None:
             return None  # inside a git folder, or a bare repository
         inner = folder / ".git"
         if inner.is_dir():
-            whole = all((inner / name).exists() for name in ("HEAD", "objects", "refs"))
+            whole = _is_head(inner / "HEAD") and all(
+                (inner / name).exists() for name in ("objects", "refs")
+            )
             return folder if whole and not (inner / "commondir").exists() else None
         if inner.exists():
             return None  # a linked work tree, or a submodule
     return None
+
+
+def _is_head(path: Path) -> bool:
+    """Whether git takes it for a HEAD: where it does not, it goes on to the folders above, and
+    every command would be about the repository there."""
+    try:
+        with path.open("rb") as file:
+            return _HEAD.match(file.read(256)) is not None
+    except OSError:
+        return False
 
 
 def _discover(start: Path) -> tuple[Path, Path, Path | None]:

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+
+import pytest
+
+from gitsync.storage.repository import Repository
+from tests.integration.ledgerkit import git
+
 
 def join(cli, ledger, name, *more):
     return cli(ledger.root, "join", "hub.git", name, "--name", name, *more)
@@ -63,3 +70,26 @@ def test_whoever_waits_to_be_admitted_is_told_so(ledger, cli):
     shown = cli(folder, "status").out
     assert "nobody has admitted you yet" in shown
     assert "roster admit" not in shown
+
+
+@pytest.mark.parametrize("torn", [b"", bytes(28), b"ref: \n"])
+def test_a_clone_that_a_power_cut_tore_is_not_taken_for_the_repository_around_it(ledger, cli, torn):
+    """Git passes over a torn ``.git`` and goes on to the folders above: what is there is code."""
+    code = ledger.root / "code"
+    git(ledger.root, "init", "-q", "code")
+    git(code, "init", "-q", "d")
+    (code / "d" / ".git" / "HEAD").write_bytes(torn)
+    before = (code / ".git" / "config").read_bytes()
+    key = str(ledger.key("dora"))
+    line = ("join", str(ledger.hub), "d", "--name", "dora", "--key", key)
+    ran = cli(code, *line)
+    assert (ran.code, f"{code / 'd' / '.git'} is torn" in ran.err) == (3, True), ran.err
+    assert f"rm -r {code / 'd'}" in ran.err
+    assert (code / ".git" / "config").read_bytes() == before
+    assert git(code, "for-each-ref") == ""
+    assert Repository.open(code / "d").work_tree == code  # as stock git has it
+    (code / "d" / "notes.md").write_text("mine\n")
+    ran = cli(code, *line)
+    assert (ran.code, "exists and is not empty" in ran.err) == (3, True)
+    shutil.rmtree(code / "d")
+    assert cli(code, *line).code == 0
