@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn
 
 from gitsync.codec import frontmatter_edit as edit
-from gitsync.codec.frontmatter_scan import FLOW_ITEM, Field, Style, fail, scan
+from gitsync.codec.frontmatter_scan import Field, Style, fail, scan
 from gitsync.codec.yamltext_scalars import FORBIDDEN, NULLS, kind, resolve, unquote
 from gitsync.domain.errors import BugError, FormatError, UsageError
 from gitsync.domain.frozen import frozen
@@ -158,7 +158,7 @@ class Document:
             return self.text(name)
         if field.style is Style.PLAIN and not field.more:
             return self._resolved(name, field.value, field.stop)
-        spans = self._item_spans(field)
+        spans = edit.item_spans(self.raw, field)
         if spans is not None and field.end - field.start <= MAX_STRUCTURE_BYTES:
             return [self._resolved(name, start, stop) for start, stop in spans]
         return self._structure(name, as_text=False)
@@ -172,14 +172,6 @@ class Document:
         except FormatError as error:
             self._fail(name, error.code, error.message)
 
-    def _item_spans(self, field: Field) -> list[tuple[int, int]] | None:
-        """Where the items of a list of one-line scalars stand; None if it is anything else."""
-        if field.style is Style.FLOW:
-            found = FLOW_ITEM.finditer(self.raw, field.value + 1, field.stop - 1)
-            return [match.span() for match in found]
-        simple = edit.block_list(self.raw, field)
-        return None if simple is None else [(item.token, item.stop) for item in simple.items]
-
     def holds(self, name: str, wanted: Wanted) -> bool:
         """Whether the field reads as this text, or as these items. Raises FormatError."""
         field = self._fields.get(name)
@@ -192,7 +184,7 @@ class Document:
         """Decode every field; lists, too, by the YAML reader. Raises FormatError for the first
         that cannot be read."""
         for name, field in self._fields.items():
-            if self._item_spans(field) is not None:
+            if edit.item_spans(self.raw, field) is not None:
                 self._structure(name, as_text=False)
             else:
                 self.value(name)
@@ -247,7 +239,7 @@ class Document:
                 return self._scalar(name, field.value, field.stop)
             if field.style is Style.EMPTY:
                 return ""
-        spans = self._item_spans(field)
+        spans = edit.item_spans(self.raw, field)
         if spans is not None:
             return tuple(self._scalar(name, start, stop) for start, stop in spans)
         value = self._structure(name, as_text=True)

@@ -61,6 +61,14 @@ def block_list(raw: bytes, field: Field) -> BlockList | None:
     return BlockList(tuple(items), indent) if indent is not None else None
 
 
+def item_spans(raw: bytes, field: Field) -> list[tuple[int, int]] | None:
+    """Where the items of a list of one-line scalars stand; None if it is anything else."""
+    if field.style is Style.FLOW:
+        return [match.span() for match in FLOW_ITEM.finditer(raw, field.value + 1, field.stop - 1)]
+    simple = block_list(raw, field)
+    return None if simple is None else [(item.token, item.stop) for item in simple.items]
+
+
 def render(value: FieldValue, old: str | None = None, *, flow: bool = False) -> str:
     """A value as one-line YAML; ``old`` is the token that it replaces, for its quoting."""
     if isinstance(value, bool):

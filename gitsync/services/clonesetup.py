@@ -108,6 +108,16 @@ def absolute(cwd: Path, url: str) -> str:
     return str(path.resolve()) if path.exists() else url
 
 
+def address(cwd: Path, url: str) -> str:
+    """An address as it is written in one folder, for another folder's settings."""
+    found = absolute(cwd, url)
+    if found != url or ":" in url:
+        return found
+    # Nothing is there yet. A path all the same, unless git's settings abbreviate addresses so.
+    meant = gitcli.run(["ls-remote", "--get-url", "--", url], cwd=cwd).out.strip()
+    return str((cwd / url).resolve()) if meant == os.fsencode(url) else url
+
+
 def switch(repo: Repository, branch: str, commit: Oid) -> None:
     """Put HEAD on ``branch`` at ``commit`` and bring the files that are not there yet.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -103,7 +102,7 @@ def init(host: Host, options: InitOptions) -> Founded:
         # What is written from here has to be found from there.
         options = replace(
             options,
-            remote=options.remote and _address(host.cwd, options.remote),
+            remote=options.remote and clonesetup.address(host.cwd, options.remote),
             key=options.key and clonesetup.absolute(host.cwd, options.key),
         )
     host, url = _place(host, options), options.remote
@@ -285,16 +284,6 @@ def _place(host: Host, options: InitOptions) -> Host:
             "or make this folder a repository of its own first: git init",
         )  # fmt: skip
     return replace(host, cwd=repo.work_tree)
-
-
-def _address(cwd: Path, url: str) -> str:
-    """An address as it is written in one folder, for another folder's settings."""
-    found = clonesetup.absolute(cwd, url)
-    if found != url or ":" in url:
-        return found
-    # Nothing is there yet. A path all the same, unless git's settings abbreviate addresses so.
-    meant = gitcli.run(["ls-remote", "--get-url", "--", url], cwd=cwd).out.strip()
-    return str((cwd / url).resolve()) if meant == os.fsencode(url) else url
 
 
 def _members(options: InitOptions) -> dict[str, PublicKey]:
